@@ -31,9 +31,10 @@ struct ReplyRule {
   std::string_view name;
   uint16_t stages = 0;               // bit set of StageBit
   int code_from = 0, code_to = 999;  // inclusive; 0 = we speak for the peer (SmtpReply)
-  uint16_t subject = kAnyNumber,
-           detail = kAnyNumber;  // of the enhanced status; if either is set, there must be one
-  uint8_t klass = 0;             // of the enhanced status, 0 = any
+  // Of the enhanced status; if any of the three is set, there must be one.
+  uint16_t subject = kAnyNumber;
+  uint16_t detail = kAnyNumber;
+  uint8_t klass = 0;  // 0 = any
   Disposition disposition = Disposition::kDeferred;
   ReplyClass reply_class = ReplyClass::kUnknown;
   bool host_only = false;
@@ -44,7 +45,9 @@ constexpr uint16_t StageBit(Stage stage) {
 
 // By the built-in rules. A positive reply is delivered at kBody only; elsewhere it decides nothing
 // and gives deferred/our_bug. Never fails: what no rule knows is deferred, or bounced for a
-// permanent reply to MAIL or later.
+// permanent reply to MAIL or later. Code 0 (we speak for the peer) is deferred, unless we refused
+// ourselves with a class 5 status before sending. Whose fault a local failure is (a source that
+// cannot be bound, an abort) is not in the reply: callers look at how the step ended first.
 Verdict Classify(const SmtpReply& reply, Stage stage);
 // First match of `rules`, else of the built-in rules.
 Verdict Classify(const SmtpReply& reply, Stage stage, std::span<const ReplyRule> rules);
