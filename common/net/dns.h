@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "mail/mx_host.h"
 
 namespace sluice {
 
@@ -23,12 +24,6 @@ enum class DnsStatus : uint8_t {
   kTempFail,  // timeout, SERVFAIL, refused, resolver overloaded: ask again later, never a bounce
 };
 std::string_view ToString(DnsStatus status);
-
-struct MxHost {
-  std::string name;  // lower case, no trailing dot
-  uint16_t preference = 0;
-  friend bool operator==(const MxHost&, const MxHost&) = default;
-};
 
 enum class MxKind : uint8_t {
   kMx,        // `hosts` from MX records
