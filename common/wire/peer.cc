@@ -1,0 +1,34 @@
+#include "wire/peer.h"
+
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/server_context.h>
+
+#include <strings.h>
+
+namespace sluice::wire {
+
+std::vector<std::string> PeerNames(const grpc::ServerContextBase& context) {
+  std::vector<std::string> out;
+  const auto auth = context.auth_context();
+  if (auth == nullptr || !auth->IsPeerAuthenticated()) return out;
+  for (const char* property : {"x509_subject_alternative_name", "x509_common_name"}) {
+    for (const grpc::string_ref& value : auth->FindPropertyValues(property)) {
+      out.emplace_back(value.data(), value.size());
+    }
+  }
+  return out;
+}
+
+std::string BearerToken(const grpc::ServerContextBase& context) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const auto found = context.client_metadata().find("authorization");
+  if (found == context.client_metadata().end()) return {};
+  const std::string_view value(found->second.data(), found->second.size());
+  if (value.size() <= kScheme.size() ||
+      ::strncasecmp(value.data(), kScheme.data(), kScheme.size()) != 0) {
+    return {};
+  }
+  return std::string(value.substr(kScheme.size()));
+}
+
+}  // namespace sluice::wire

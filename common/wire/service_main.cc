@@ -1,0 +1,42 @@
+#include "wire/service_main.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "base/text.h"
+#include "wire/grpc_log.h"
+
+namespace sluice::wire {
+namespace {
+
+int Fail(std::string_view program, const absl::Status& status) {
+  std::cerr << Cat(program, ": ", status.message(), "\n");
+  return 1;
+}
+
+}  // namespace
+
+std::string_view Version() { return SLUICE_VERSION; }
+
+int RunService(int argc, char** argv, std::string_view program, std::string_view description,
+               Config& config, const std::function<absl::Status(ShutdownSignal&)>& run) {
+  CLI::App app{std::string(description), std::string(program)};
+  std::string file;
+  app.add_option("--config", file, "YAML file of the keys below")->type_name("FILE");
+  app.set_version_flag("--version", Cat(program, " ", Version()));
+  app.footer(Cat("Keys of the configuration (default):\n", config.Help()));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version arrive here too, with exit code 0.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  // Before any thread, so that all of them block the signals.
+  ShutdownSignal shutdown;
+  UseLogfmtForGrpc();
+  if (const absl::Status loaded = config.Load(file); !loaded.ok()) return Fail(program, loaded);
+  const absl::Status ended = run(shutdown);
+  return ended.ok() ? 0 : Fail(program, ended);
+}
+
+}  // namespace sluice::wire
