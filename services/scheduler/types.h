@@ -68,7 +68,10 @@ struct DeliverBatch {
   std::vector<std::shared_ptr<const Content>> contents;
   std::vector<ReleasedEntry> releases;
   int64_t settled_through = -1;  // -1 = nothing new.
-  bool empty() const { return contents.empty() && releases.empty() && settled_through < 0; }
+  std::vector<int64_t> not_owned;
+  bool empty() const {
+    return contents.empty() && releases.empty() && not_owned.empty() && settled_through < 0;
+  }
 };
 
 struct AssignedSource {
@@ -78,7 +81,7 @@ struct AssignedSource {
 };
 
 struct AttemptReport {
-  int64_t entry_id = 0, attempt_id = 0, number = 0;
+  int64_t entry_id = 0, message_id = 0, attempt_id = 0, number = 0;
   int attempt = 1;
   int disposition = 0;  // sluice.v1.Disposition
   std::string stage, source, mx_host, mx_address, enhanced_status, reply, reply_class, tls;
@@ -97,6 +100,8 @@ struct DeliverInput {
   std::vector<AttemptReport> reports;
   std::vector<ReturnedEntry> returns;
   std::vector<int64_t> content_needed;
+  std::vector<int64_t> inventory;  // Begun, or with a report that was not acknowledged.
+  bool inventory_complete = false;
 };
 
 struct EgressHello {

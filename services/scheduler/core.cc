@@ -1,0 +1,276 @@
+#include "scheduler/core.h"
+
+#include <random>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace sluice::scheduler {
+namespace {
+
+constexpr int kMostDuePerTurn = 20'000;
+constexpr Slot kSweptPerTurn = 4'000;
+constexpr auto kTailEvery = std::chrono::milliseconds(500);
+constexpr auto kTailSoon = std::chrono::milliseconds(20);
+
+}  // namespace
+
+Core::Core(const CoreOptions& options, const Clock& clock, const Logger& log, CorePorts& ports,
+           CoreMetrics& metrics)
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      ports_(ports),
+      metrics_(metrics),
+      random_([engine = std::mt19937_64(options.seed)]() mutable {
+        return std::uniform_real_distribution<double>(0, 1)(engine);
+      }),
+      // 31 random bits of this process above a counter: unique per release, positive as a bigint.
+      next_attempt_id_((std::mt19937_64(options.seed ^ 0x51ce)() >> 33) << 32 | 1),
+      domains_(catalogue_),
+      pools_(fleet_) {}
+
+// ---- leases -------------------------------------------------------------------------------------
+
+void Core::OnShardTaken(int shard, int64_t epoch, int64_t last_seq,
+                        const std::vector<std::string>& registered_egresses) {
+  DropShard(shard);
+  shards_[shard] = {.epoch = epoch, .last_seq = last_seq, .loading = true};
+  ++loading_shards_;
+  gate_until_ = clock_.Steady() + options_.takeover_wait;
+  awaited_egresses_.insert(registered_egresses.begin(), registered_egresses.end());
+  for (Egress& egress : fleet_.egresses()) {
+    if (egress.connected()) awaited_egresses_.insert(egress.id);
+    egress.inventory_complete = false;
+  }
+  SendShardLists();
+  ports_.LoadShard(shard, epoch);
+}
+
+void Core::OnLeaseExtended(SteadyInstant valid_until) { lease_until_ = valid_until; }
+
+void Core::OnShardLost(int shard) {
+  if (!shards_.contains(shard)) return;
+  log_.Warn("shard_lost", {{"shard", shard}});
+  DropShard(shard);
+  SendShardLists();
+}
+
+void Core::DropShard(int shard) {
+  const auto it = shards_.find(shard);
+  if (it == shards_.end()) return;
+  if (it->second.loading) --loading_shards_;
+  shards_.erase(it);
+  watermarks_.ForgetShard(shard);
+  std::vector<int64_t> gone;
+  for (const auto& [id, flight] : in_flight_) {
+    if (static_cast<int>(id >> 56) == shard) gone.push_back(id);
+  }
+  for (const int64_t id : gone) {
+    FinishFlight(id, in_flight_[id]);
+    in_flight_.erase(id);
+  }
+  for (Slot slot = 0; slot < index_.capacity(); ++slot) {
+    Entry& entry = index_[slot];
+    if (entry.place == Place::kFree || entry.place == Place::kEnded) continue;
+    if (static_cast<int>(entry.id >> 56) != shard) continue;
+    if (entry.place == Place::kHeld) --held_count_;
+    contents_.Drop(entry.id, entry.message_id());
+    index_.End(slot);
+  }
+  // Reports that were not settled go back to egress's keeping, for the next owner.
+  std::erase_if(unsettled_, [&](const Unsettled& item) {
+    if (static_cast<int>(item.settlement.entry_id >> 56) != shard) return false;
+    if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
+      Egress& egress = fleet_.egress(item.egress);
+      egress.out.not_owned.push_back(item.report_number);
+      egress.acks.Done(item.report_number);
+    }
+    return true;
+  });
+}
+
+void Core::SendShardLists() {
+  std::vector<int> owned;
+  for (const auto& [shard, state] : shards_) owned.push_back(shard);
+  for (Egress& egress : fleet_.egresses()) {
+    if (egress.connected()) egress.port->SendShards(owned);
+  }
+}
+
+void Core::BeginHandover() {
+  handing_over_ = true;
+  for (Egress& egress : fleet_.egresses()) {
+    if (egress.connected()) egress.port->SendRecall(1, "", {});
+  }
+}
+
+bool Core::HandoverDone() const {
+  return in_flight_.empty() && unsettled_.empty() && settling_.empty();
+}
+
+bool Core::GateOpen() {
+  if (awaited_egresses_.empty()) return true;
+  for (auto it = awaited_egresses_.begin(); it != awaited_egresses_.end();) {
+    const EgressNumber number = fleet_.FindEgress(*it);
+    const bool there = number != kNoEgress && fleet_.egress(number).connected() &&
+                       fleet_.egress(number).inventory_complete;
+    if (there) {
+      awaited_egresses_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+  if (awaited_egresses_.empty()) return true;
+  if (clock_.Steady() < gate_until_) return false;
+  log_.Warn("inventories_missing", {{"egresses", awaited_egresses_.size()}});
+  awaited_egresses_.clear();
+  return true;
+}
+
+bool Core::MayRelease() {
+  const SteadyInstant steady = clock_.Steady();
+  if (handing_over_ || shards_.empty() || policy_revision_ < 0 || steady >= lease_until_) return false;
+  if (!GateOpen()) return false;
+  const size_t backlog = unsettled_.size() + settling_.size();
+  const bool lagging = backlog > options_.settle_backlog ||
+                       (backlog > 0 && steady - oldest_unsettled_ > options_.settle_lag);
+  if (lagging) slow_start_ = 0;
+  return !lagging;
+}
+
+// ---- loading ------------------------------------------------------------------------------------
+
+void Core::OnShardMarks(int shard, int64_t epoch, const std::vector<Mark>& marks) {
+  const auto it = shards_.find(shard);
+  if (it == shards_.end() || it->second.epoch != epoch) return;
+  for (const Mark& mark : marks) watermarks_.Set(mark.shard, mark.writer, mark.seq);
+}
+
+void Core::OnLoaded(int shard, int64_t epoch, std::vector<LoadedRow> rows) {
+  const auto it = shards_.find(shard);
+  if (it == shards_.end() || it->second.epoch != epoch) return;
+  for (const LoadedRow& row : rows) AddLoaded(row);
+}
+
+void Core::OnShardLoaded(int shard, int64_t epoch) {
+  const auto it = shards_.find(shard);
+  if (it == shards_.end() || it->second.epoch != epoch || !it->second.loading) return;
+  it->second.loading = false;
+  if (--loading_shards_ == 0) ended_unloaded_.clear();
+  tail_at_ = clock_.Steady();
+  log_.Info("shard_loaded", {{"shard", shard}, {"epoch", epoch}, {"entries", index_.size()}});
+}
+
+// ---- policy and sources -------------------------------------------------------------------------
+
+void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
+  policy_revision_ = revision;
+  routing_.emplace(policy);
+  pools_.SetPolicy(policy);
+  // Every entry not yet released is filed anew; those that wait for their time are routed when it comes.
+  const Instant now = clock_.Now();
+  std::vector<Slot> slots = flows_.TakeAll(index_);
+  for (Slot slot = unrouted_.Pop(index_); slot != kNoSlot; slot = unrouted_.Pop(index_)) {
+    slots.push_back(slot);
+  }
+  unrouted_count_ = 0;
+  for (const Slot slot : slots) RouteAndFile(slot, now, false);
+  log_.Info("policy_in_force", {{"revision", revision}, {"pools", pools_.size()}, {"refiled", slots.size()}});
+}
+
+void Core::SetAssignments(const std::vector<AssignedTo>& assignments) {
+  std::vector<bool> named(fleet_.sources().size() + assignments.size(), false);
+  bool better = false;
+  for (const AssignedTo& assigned : assignments) {
+    const uint16_t number = fleet_.SourceOf(assigned.source);
+    named[number] = true;
+    Source& source = fleet_.source(number);
+    const EgressNumber egress = fleet_.EgressOf(assigned.egress);
+    better = better || (assigned.bound && (!source.bound || source.egress != egress));
+    source.egress = egress;
+    source.bound = assigned.bound;
+  }
+  for (uint16_t number = 0; number < fleet_.sources().size(); ++number) {
+    if (!named[number]) fleet_.source(number).bound = false;
+  }
+  if (better) flows_.WakePools();
+}
+
+// ---- the turn -----------------------------------------------------------------------------------
+
+bool Core::Turn() {
+  const Instant now = clock_.Now();
+  const SteadyInstant steady = clock_.Steady();
+  CheckSilence(steady);
+  for (int i = 0; i < kMostDuePerTurn; ++i) {
+    const Slot slot = calendar_.PopDue(index_, now);
+    if (slot == kNoSlot) break;
+    Place_(slot, now);
+  }
+  SweepExpired(now);
+  const bool more = MayRelease() && Release(now);
+  StartSettling(steady);
+  if (!tailing_ && !shards_.empty() && loading_shards_ == 0 &&
+      steady >= tail_at_ + (tail_wanted_ || watermarks_.HasGaps() ? kTailSoon : kTailEvery)) {
+    tailing_ = true;
+    tail_wanted_ = false;
+    tail_at_ = steady;
+    std::vector<int> shards;
+    for (const auto& [shard, state] : shards_) shards.push_back(shard);
+    ports_.Tail(std::move(shards), watermarks_.All());
+  }
+  if (!checking_writers_ && !unknown_writers_.empty()) {
+    checking_writers_ = true;
+    ports_.CheckWriters(std::exchange(unknown_writers_, {}));
+  }
+  Flush();
+  return more;
+}
+
+void Core::SweepExpired(Instant now) {
+  const uint32_t ticks = ToTicks(now);
+  const Slot capacity = static_cast<Slot>(index_.capacity());
+  for (Slot i = 0; i < kSweptPerTurn && i < capacity; ++i) {
+    sweep_at_ = sweep_at_ + 1 < capacity ? sweep_at_ + 1 : 0;
+    const Entry& entry = index_[sweep_at_];
+    if (entry.expires > ticks) continue;
+    if (entry.place == Place::kReady || entry.place == Place::kWaiting || entry.place == Place::kHeld) {
+      if (entry.place == Place::kHeld) --held_count_;
+      const Slot slot = TakeOut(sweep_at_);
+      Place_(slot, now);
+    }
+  }
+}
+
+void Core::Flush() {
+  if (!to_fetch_.empty()) ports_.Fetch(std::exchange(to_fetch_, {}));
+  for (Egress& egress : fleet_.egresses()) {
+    if (!egress.connected()) continue;
+    egress.out.settled_through = egress.acks.TakeThrough();
+    if (!egress.out.empty()) egress.port->Send(std::exchange(egress.out, {}));
+    egress.out.settled_through = -1;
+  }
+}
+
+CoreSnapshot Core::Snapshot() const {
+  CoreSnapshot out;
+  out.entries = static_cast<int64_t>(index_.size());
+  out.in_flight = static_cast<int64_t>(in_flight_.size());
+  out.unsettled = static_cast<int64_t>(unsettled_.size() + settling_.size());
+  out.content_bytes = contents_.bytes();
+  out.flows = static_cast<int64_t>(flows_.size());
+  out.unrouted = unrouted_count_;
+  out.held = held_count_;
+  out.policy_revision = policy_revision_;
+  const SteadyInstant steady = clock_.Steady();
+  out.releasing = !handing_over_ && steady < lease_until_ && awaited_egresses_.empty();
+  for (const auto& [shard, state] : shards_) out.shards.push_back(shard);
+  for (const Egress& egress : const_cast<Fleet&>(fleet_).egresses()) {
+    out.egresses.push_back({egress.id, egress.version, egress.connected(), egress.in_flight,
+                            steady - egress.last_heard});
+  }
+  return out;
+}
+
+}  // namespace sluice::scheduler

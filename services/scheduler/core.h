@@ -1,0 +1,267 @@
+// The scheduler's heart: one thread, no locks, no I/O. It holds the index of the owned shards, decides which entry leaves
+// next, through which source and egress, and what becomes of it. Everything comes in as a call of an On… method and leaves through
+// CorePorts and EgressPort; nothing here waits. Names of the life of an entry: entry_index.h.
+//
+// Safety rules that live here (architecture §4):
+//  - released only while the lease holds with a margin, and, after a takeover, only when every registered egress has sent its
+//    inventory or had time to die;
+//  - a batch at or below its watermark is never taken again;
+//  - what an egress was given and may have begun is given to nobody else before the egress said so, came back without it, or was
+//    silent for longer than it may begin anything.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/dns.h"
+#include "policy/retry_schedule.h"
+#include "policy/routing.h"
+#include "scheduler/calendar.h"
+#include "scheduler/content_store.h"
+#include "scheduler/core_metrics.h"
+#include "scheduler/core_ports.h"
+#include "scheduler/domains.h"
+#include "scheduler/entry_index.h"
+#include "scheduler/facts.h"
+#include "scheduler/fleet.h"
+#include "scheduler/flows.h"
+#include "scheduler/names.h"
+#include "scheduler/pools.h"
+#include "scheduler/types.h"
+#include "scheduler/watermarks.h"
+
+namespace sluice::scheduler {
+
+struct CoreOptions {
+  int64_t content_budget_bytes = 512LL << 20;
+  Duration dispatch_lease = std::chrono::seconds(10);    // Given out again after this silence of an egress.
+  Duration egress_lease = std::chrono::seconds(5);       // Egress begins nothing after this silence of ours.
+  Duration takeover_wait = std::chrono::seconds(12);     // For inventories of egresses that do not come.
+  Duration settle_lag = std::chrono::seconds(2);         // Releases stop when settling is behind this far …
+  size_t settle_backlog = 20'000;                        // … or this many.
+  size_t settle_batch = 2'000;
+  uint64_t seed = 1;  // Jitter and attempt ids.
+};
+
+// A row of queue_entry as it was loaded.
+struct LoadedRow {
+  int64_t id = 0, message_id = 0;
+  Instant due_at{}, expires_at{};
+  int32_t part = 0;
+  int16_t attempts = 0, crashes = 0, priority = 1, engagement = 0;
+  std::string tenant, stream, campaign, domain, last_source, held, tags, sender_domain;
+};
+
+struct AssignedTo {
+  std::string source, egress;
+  bool bound = false;
+};
+
+// For status and metrics.
+struct CoreSnapshot {
+  int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0;
+  int64_t policy_revision = 0;
+  std::vector<int> shards;
+  bool releasing = false;
+  struct EgressState {
+    std::string id, version;
+    bool connected = false;
+    int64_t in_flight = 0;
+    Duration silent{};
+  };
+  std::vector<EgressState> egresses;
+};
+
+class Core {
+ public:
+  Core(const CoreOptions& options, const Clock& clock, const Logger& log, CorePorts& ports, CoreMetrics& metrics);
+
+  // ---- leases: the lease worker says what is ours and until when on our monotonic clock ----
+  void OnShardTaken(int shard, int64_t epoch, int64_t last_seq, const std::vector<std::string>& registered_egresses);
+  void OnLeaseExtended(SteadyInstant valid_until);
+  void OnShardLost(int shard);
+  // Nothing is released any more; egresses are asked to give back what they have not begun.
+  void BeginHandover();
+  // All that was given out is settled or back.
+  bool HandoverDone() const;
+
+  // ---- loading ----
+  void OnShardMarks(int shard, int64_t epoch, const std::vector<Mark>& marks);
+  void OnLoaded(int shard, int64_t epoch, std::vector<LoadedRow> rows);
+  void OnShardLoaded(int shard, int64_t epoch);
+
+  // ---- intake ----
+  struct HandoffAnswer {
+    std::vector<int> not_owned;
+    int64_t content_budget_bytes = 0;
+  };
+  HandoffAnswer OnHandoff(std::vector<HandedBatch> batches);
+  void OnTailed(const std::vector<storage::TailedBatch>& batches);
+  void OnTailFailed() { tailing_ = false; }
+  void OnWritersChecked(const std::vector<int64_t>& alive, const std::vector<int64_t>& gone);
+  // For upkeep of accept_batch.
+  std::vector<Mark> Marks() const { return watermarks_.All(); }
+  // Per recipient named (all when empty): whether it was cancelled.
+  std::vector<std::pair<int64_t, bool>> Cancel(int64_t message_id, const std::vector<int64_t>& entry_ids);
+
+  void OnResolved(uint32_t domain, const MxAnswer& answer, const std::vector<MxHost>& ordered);
+  void OnFetched(std::vector<Fetched> fetched);
+  void OnFetchFailed(const std::vector<FetchRequest>& requests);
+
+  // ---- dispatch ----
+  struct Session {
+    EgressNumber egress = kNoEgress;
+    uint64_t session = 0;
+  };
+  Session OnEgressConnected(const EgressHello& hello, std::shared_ptr<EgressPort> port);
+  void OnEgressGone(Session session);
+  void OnHeartbeat(Session session, int64_t sent_at_micros);
+  void OnDrain(Session session);
+  void OnDeliver(Session session, DeliverInput input);
+
+  // ---- settling ----
+  void OnSettled(const storage::SettleResult& result);
+  // Nothing was written; the same again later.
+  void OnSettleFailed();
+
+  // ---- policy and sources ----
+  void SetPolicy(int64_t revision, const PolicyDocument& policy);
+  void SetAssignments(const std::vector<AssignedTo>& assignments);
+
+  // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
+  bool Turn();
+
+  CoreSnapshot Snapshot() const;
+  Fleet& fleet() { return fleet_; }
+
+ private:
+  struct Shard {
+    int64_t epoch = 0, last_seq = 0;
+    bool loading = true;
+  };
+  struct InFlight {
+    Slot slot = kNoSlot;  // kNoSlot: named by an inventory, row not loaded yet.
+    EgressNumber egress = kNoEgress;
+    uint16_t source = kNoSource;
+    uint32_t site = kNoSite, pool = 0, provider = 0;
+    int64_t attempt_id = 0;  // 0 = from an inventory: any report fits.
+    int64_t message_id = 0;
+    bool sent = false, begun = false;
+  };
+  // What happens in memory once its settlement is committed.
+  struct Unsettled {
+    storage::Settlement settlement;
+    EgressNumber egress = kNoEgress;
+    uint64_t session = 0;
+    int64_t report_number = 0;  // 0 = not from a report.
+  };
+
+  // core.cc
+  bool Owns(int64_t id) const { return shards_.contains(static_cast<int>(id >> 56)); }
+  bool MayRelease();
+  bool GateOpen();
+  void SendShardLists();
+  void Flush();
+  void SweepExpired(Instant now);
+  void DropShard(int shard);
+
+  // core_intake.cc
+  void AddHanded(HandedMessage& message);
+  void AddLoaded(const LoadedRow& row);
+  uint32_t FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
+                   std::string_view sender_domain, std::string_view tags);
+  // Puts a living entry that is in no list where it belongs now.
+  void Place_(Slot slot, Instant now);
+  void RouteAndFile(Slot slot, Instant now, bool front);
+  void Resolve(uint32_t domain, Slot slot);
+  Slot TakeOut(Slot slot);
+
+  // core_release.cc
+  bool Release(Instant now);
+  int Serve(FlowNumber number, Instant now, int most);
+  void Begin(Slot slot, uint16_t source, const FlowKey& key);
+  void Send(int64_t id, InFlight& flight, EntryPayload payload);
+  void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
+
+  // core_dispatch.cc
+  bool IsCurrent(Session session) const;
+  void FinishFlight(int64_t id, const InFlight& flight);
+  void Requeue(int64_t id, bool crashed);
+  void RequeueAllOf(EgressNumber egress, const absl::flat_hash_set<int64_t>* keep, bool crashed);
+  void Claim(EgressNumber egress, int64_t id);
+  void CheckSilence(SteadyInstant steady);
+  void OnInventory(Session session, const std::vector<int64_t>& ids, bool complete);
+  void OnReturned(EgressNumber egress, const ReturnedEntry& returned);
+
+  // core_settle.cc
+  void OnReport(Session session, const AttemptReport& report);
+  void StartSettling(SteadyInstant steady);
+  void Settled(const Unsettled& item);
+  void Acknowledge(const Unsettled& item);
+  void PutUnsettled(Unsettled item);
+  storage::Settlement FromReport(const AttemptReport& report, const InFlight* flight, Instant now) const;
+
+  const CoreOptions options_;
+  const Clock& clock_;
+  const Logger& log_;
+  CorePorts& ports_;
+  CoreMetrics& metrics_;
+  std::function<double()> random_;
+  uint64_t next_attempt_id_;
+
+  std::map<int, Shard> shards_;
+  SteadyInstant lease_until_{};
+  bool handing_over_ = false;
+  // After a takeover: who has to send an inventory, and until when we wait for it.
+  absl::flat_hash_set<std::string> awaited_egresses_;
+  SteadyInstant gate_until_{};
+
+  Names names_;
+  FactsTable facts_;
+  EntryIndex index_;
+  Calendar calendar_;
+  ProviderCatalogue catalogue_;
+  Domains domains_;
+  Flows flows_;
+  Fleet fleet_;
+  Pools pools_;
+  ContentStore contents_;
+  Watermarks watermarks_;
+  absl::flat_hash_map<int64_t, InFlight> in_flight_;
+  EntryList unrouted_;
+  int64_t unrouted_count_ = 0, held_count_ = 0;
+  Slot sweep_at_ = 0;
+
+  int64_t policy_revision_ = -1;
+  std::optional<RoutingTable> routing_;
+  RetrySchedule retry_schedule_;
+
+  std::vector<FetchRequest> to_fetch_;
+  std::deque<Unsettled> unsettled_;
+  std::vector<Unsettled> settling_;
+  SteadyInstant oldest_unsettled_{}, retry_settle_at_{};
+  bool settle_under_way_ = false;
+  int slow_start_ = 0;
+  // Ended by a report while their rows were still being loaded: the load must not bring them back.
+  absl::flat_hash_set<int64_t> ended_unloaded_;
+  int loading_shards_ = 0;
+  bool tailing_ = false, checking_writers_ = false;
+  bool tail_wanted_ = false;
+  SteadyInstant tail_at_{};
+  std::vector<int64_t> unknown_writers_;
+  int64_t credit_freed_ = 0;
+  std::vector<uint32_t> wake_sites_;
+};
+
+}  // namespace sluice::scheduler

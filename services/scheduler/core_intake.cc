@@ -1,0 +1,285 @@
+// What comes into the index: hand-off, tail and load, and where an entry goes from there.
+#include <random>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "scheduler/core.h"
+
+namespace sluice::scheduler {
+namespace {
+
+constexpr size_t kMostUnknownWriters = 1'000;
+
+uint8_t Small(int value) { return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value); }
+
+}  // namespace
+
+uint32_t Core::FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
+                       std::string_view sender_domain, std::string_view tags) {
+  return facts_.Number({.tenant = names_.Number(tenant),
+                        .stream = names_.Number(stream),
+                        .campaign = names_.Number(campaign),
+                        .sender_domain = names_.Number(sender_domain),
+                        .tags = names_.Number(tags)});
+}
+
+Core::HandoffAnswer Core::OnHandoff(std::vector<HandedBatch> batches) {
+  HandoffAnswer answer;
+  for (HandedBatch& batch : batches) {
+    const auto shard = shards_.find(batch.shard);
+    if (shard == shards_.end() || handing_over_) {
+      answer.not_owned.push_back(batch.shard);
+      continue;
+    }
+    // While the shard loads, its watermarks are not known yet: the load or the tail will bring the batch.
+    if (shard->second.loading) continue;
+    if (!watermarks_.IsKnown(batch.writer)) {
+      if (unknown_writers_.size() < kMostUnknownWriters) unknown_writers_.push_back(batch.writer);
+      tail_wanted_ = true;
+      continue;
+    }
+    if (!watermarks_.Take(batch.shard, batch.writer, batch.seq)) {
+      CoreMetrics::Add(metrics_.repeated_batches);
+      continue;
+    }
+    CoreMetrics::Add(metrics_.handed_batches);
+    for (HandedMessage& message : batch.messages) AddHanded(message);
+  }
+  answer.content_budget_bytes = std::max<int64_t>(0, options_.content_budget_bytes - contents_.bytes());
+  return answer;
+}
+
+void Core::AddHanded(HandedMessage& message) {
+  const Instant now = clock_.Now();
+  const uint32_t facts = FactsOf(message.tenant, message.stream, message.campaign,
+                                 message.sender_domain, message.tags);
+  const bool due = message.due_at <= now;
+  const bool keep = message.content != nullptr && due && contents_.bytes() < options_.content_budget_bytes;
+  int64_t id = message.message_id;
+  for (HandedRecipient& recipient : message.recipients) {
+    Entry entry;
+    entry.id = id++;
+    entry.facts = facts;
+    entry.domain = domains_.Number(recipient.domain);
+    entry.part = static_cast<uint32_t>(message.part);
+    entry.due = ToTicks(message.due_at);
+    entry.expires = ToTicks(message.expires_at);
+    entry.recipient_index = static_cast<uint16_t>(entry.id - message.message_id);
+    entry.priority = Small(message.priority);
+    entry.engagement = Small(recipient.engagement);
+    const Slot slot = index_.Add(entry);
+    if (slot == kNoSlot) continue;
+    if (keep) contents_.Keep(entry.id, message.message_id, std::move(recipient.payload), message.content);
+    if (due) {
+      Place_(slot, now);
+    } else {
+      calendar_.Add(index_, slot);
+    }
+  }
+}
+
+void Core::AddLoaded(const LoadedRow& row) {
+  if (ended_unloaded_.contains(row.id)) return;
+  Entry entry;
+  entry.id = row.id;
+  entry.facts = FactsOf(row.tenant, row.stream, row.campaign, row.sender_domain, row.tags);
+  entry.domain = domains_.Number(row.domain);
+  entry.part = static_cast<uint32_t>(row.part);
+  entry.due = ToTicks(row.due_at);
+  entry.expires = ToTicks(row.expires_at);
+  entry.recipient_index = static_cast<uint16_t>(row.id - row.message_id);
+  entry.attempts = static_cast<uint16_t>(row.attempts);
+  entry.crashes = Small(row.crashes);
+  entry.priority = Small(row.priority);
+  entry.engagement = Small(row.engagement);
+  if (!row.last_source.empty()) entry.last_source = fleet_.SourceOf(row.last_source);
+  const Slot slot = index_.Add(entry);
+  if (slot == kNoSlot) return;
+  if (const auto flight = in_flight_.find(row.id); flight != in_flight_.end()) {
+    // An egress has named it in its inventory: it is being sent.
+    flight->second.slot = slot;
+    flight->second.message_id = row.message_id;
+    index_[slot].place = Place::kInFlight;
+  } else if (!row.held.empty()) {
+    index_[slot].place = Place::kHeld;
+    ++held_count_;
+  } else if (const Instant now = clock_.Now(); row.due_at <= now) {
+    Place_(slot, now);
+  } else {
+    calendar_.Add(index_, slot);
+  }
+}
+
+void Core::OnTailed(const std::vector<storage::TailedBatch>& batches) {
+  tailing_ = false;
+  for (const storage::TailedBatch& batch : batches) {
+    const auto shard = shards_.find(batch.shard);
+    if (shard == shards_.end() || shard->second.loading) continue;
+    watermarks_.Know(batch.writer);
+    if (!watermarks_.Take(batch.shard, batch.writer, batch.seq)) continue;
+    CoreMetrics::Add(metrics_.tailed_batches);
+    tail_wanted_ = true;  // There may be more.
+    ports_.LoadRange(batch.shard, shard->second.epoch, batch.first_entry_id, batch.last_entry_id);
+  }
+}
+
+void Core::OnWritersChecked(const std::vector<int64_t>& alive, const std::vector<int64_t>& gone) {
+  checking_writers_ = false;
+  for (const int64_t writer : alive) watermarks_.Know(writer);
+  // A read under way may still bring a batch of such a writer: forget it another time.
+  if (tailing_ || loading_shards_ > 0 || watermarks_.HasGaps()) return;
+  for (const int64_t writer : gone) watermarks_.Retire(writer);
+}
+
+std::vector<std::pair<int64_t, bool>> Core::Cancel(int64_t message_id, const std::vector<int64_t>& entry_ids) {
+  std::vector<int64_t> ids = entry_ids;
+  std::vector<std::pair<int64_t, bool>> outcomes;
+  for (const int64_t id : ids) {
+    const Slot slot = index_.Find(id);
+    const bool waits = slot != kNoSlot && index_[slot].message_id() == message_id &&
+                       index_[slot].place != Place::kInFlight && index_[slot].place != Place::kSettling;
+    outcomes.emplace_back(id, waits);
+    if (!waits) continue;
+    const Slot out = TakeOut(slot);
+    index_[out].place = Place::kSettling;
+    contents_.Drop(id, message_id);
+    storage::Settlement settlement;
+    settlement.entry_id = id;
+    settlement.message_id = message_id;
+    settlement.kind = "cancelled";
+    settlement.occurred_at = clock_.Now();
+    CoreMetrics::Add(metrics_.cancelled);
+    PutUnsettled({.settlement = std::move(settlement)});
+  }
+  return outcomes;
+}
+
+Slot Core::TakeOut(Slot slot) {
+  if (!index_[slot].in_list) return slot;
+  // The list keeps the old slot as ended; the entry goes on in a new one.
+  const Entry copy = index_[slot];
+  index_.End(slot);
+  return index_.Add(copy);
+}
+
+void Core::Place_(Slot slot, Instant now) {
+  Entry& entry = index_[slot];
+  if (entry.expires <= ToTicks(now)) {
+    storage::Settlement settlement;
+    settlement.entry_id = entry.id;
+    settlement.message_id = entry.message_id();
+    settlement.kind = "expired";
+    settlement.occurred_at = now;
+    settlement.attempts = static_cast<int16_t>(entry.attempts);
+    settlement.stage = "local";
+    settlement.detail = Cat("not delivered within its time after ", entry.attempts, " attempts");
+    entry.place = Place::kSettling;
+    contents_.Drop(entry.id, entry.message_id());
+    CoreMetrics::Add(metrics_.expired);
+    PutUnsettled({.settlement = std::move(settlement)});
+    return;
+  }
+  Domain& domain = domains_[entry.domain];
+  if (domain.fresh_until <= now) {
+    Resolve(entry.domain, slot);
+    return;
+  }
+  RouteAndFile(slot, now, false);
+}
+
+void Core::Resolve(uint32_t number, Slot slot) {
+  index_[slot].place = Place::kResolving;
+  Domain& domain = domains_[number];
+  domain.waiting.PushBack(index_, slot);
+  if (domain.resolving) return;
+  domain.resolving = true;
+  ports_.Resolve(number, domains_.Name(number));
+}
+
+void Core::OnResolved(uint32_t number, const MxAnswer& answer, const std::vector<MxHost>& ordered) {
+  const Instant now = clock_.Now();
+  domains_.Answer(number, answer, ordered, now);
+  if (answer.status == DnsStatus::kOk && domains_[number].state == DomainState::kSite) {
+    const Site& site = domains_.site(domains_[number].site);
+    ports_.StoreRoute(domains_.Name(number), site.name, site.provider, now);
+  }
+  EntryList waiting = std::exchange(domains_[number].waiting, {});
+  for (Slot slot = waiting.Pop(index_); slot != kNoSlot; slot = waiting.Pop(index_)) {
+    RouteAndFile(slot, now, false);
+  }
+}
+
+void Core::RouteAndFile(Slot slot, Instant now, bool front) {
+  const Entry& entry = index_[slot];
+  const Domain& domain = domains_[entry.domain];
+  if (domain.site == kNoSite || domain.state != DomainState::kSite) {
+    storage::Settlement evidence;
+    evidence.stage = "dns";
+    switch (domain.state) {
+      case DomainState::kNullMx:
+        evidence.kind = "bounced";
+        evidence.reply_code = 556;
+        evidence.enhanced_status = "5.1.10";
+        evidence.reply = "recipient domain has a null MX and takes no mail";
+        evidence.reply_class = "rcpt_bad";
+        break;
+      case DomainState::kUnusable:
+        evidence.kind = "bounced";
+        evidence.reply_code = 550;
+        evidence.enhanced_status = "5.4.4";
+        evidence.reply = "no MX record of the recipient domain names a host";
+        evidence.reply_class = "rcpt_bad";
+        break;
+      case DomainState::kNotFound:
+        evidence.reply_code = 450;
+        evidence.enhanced_status = "4.1.2";
+        evidence.reply = "recipient domain does not exist";
+        evidence.reply_class = "rcpt_bad";
+        break;
+      case DomainState::kUnknown:
+      case DomainState::kSite:
+        evidence.reply_code = 451;
+        evidence.enhanced_status = "4.4.3";
+        evidence.reply = Cat("MX lookup failed: ", domain.failure);
+        evidence.reply_class = "remote_sys";
+        break;
+    }
+    Defer(slot, evidence, now);
+    return;
+  }
+  if (!routing_.has_value()) {
+    index_[slot].place = Place::kReady;
+    unrouted_.PushBack(index_, slot);
+    ++unrouted_count_;
+    return;
+  }
+  const Facts& facts = facts_[entry.facts];
+  const Site& site = domains_.site(domain.site);
+  const RouteChoice route = routing_->Route({.tenant = names_.Name(facts.tenant),
+                                             .stream = names_.Name(facts.stream),
+                                             .campaign = names_.Name(facts.campaign),
+                                             .provider = site.provider,
+                                             .site = site.name,
+                                             .domain = domains_.Name(entry.domain),
+                                             .sender_domain = names_.Name(facts.sender_domain),
+                                             .tags = names_.Name(facts.tags)});
+  if (route.pool_index < 0) {
+    // No route names it: it waits for a policy that does, and is reported.
+    index_[slot].place = Place::kReady;
+    unrouted_.PushBack(index_, slot);
+    ++unrouted_count_;
+    return;
+  }
+  const FlowKey key{.tenant = facts.tenant,
+                    .stream = facts.stream,
+                    .pool = static_cast<uint32_t>(route.pool_index),
+                    .site = domain.site,
+                    .priority = entry.priority};
+  if (front) {
+    flows_.AddFront(index_, slot, key);
+  } else {
+    flows_.Add(index_, slot, key);
+  }
+}
+
+}  // namespace sluice::scheduler

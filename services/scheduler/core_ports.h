@@ -1,0 +1,47 @@
+// What the core asks of the world around it. Every call returns at once; the answer comes back as a call to the core on its
+// thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "scheduler/types.h"
+#include "scheduler/watermarks.h"
+#include "storage/queue_store.h"
+
+namespace sluice::scheduler {
+
+struct FetchRequest {
+  int64_t entry_id = 0, message_id = 0, attempt_id = 0;
+  int32_t part = 0;
+  bool need_content = true;
+};
+struct Fetched {
+  FetchRequest request;
+  bool entry_found = false;
+  EntryPayload payload;
+  std::shared_ptr<const Content> content;  // Null = not asked for, or missing.
+};
+
+class CorePorts {
+ public:
+  virtual ~CorePorts() = default;
+  // → Core::OnResolved
+  virtual void Resolve(uint32_t domain, const std::string& name) = 0;
+  // → Core::OnFetched
+  virtual void Fetch(std::vector<FetchRequest> requests) = 0;
+  // → Core::OnShardMarks, OnLoaded …, OnShardLoaded
+  virtual void LoadShard(int shard, int64_t epoch) = 0;
+  // → Core::OnTailed
+  virtual void Tail(std::vector<int> shards, std::vector<Mark> marks) = 0;
+  // → Core::OnLoaded
+  virtual void LoadRange(int shard, int64_t epoch, int64_t first, int64_t last) = 0;
+  // → Core::OnWritersChecked
+  virtual void CheckWriters(std::vector<int64_t> writers) = 0;
+  // → Core::OnSettled; at most one under way.
+  virtual void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) = 0;
+  // Best effort: domain_route rows.
+  virtual void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) = 0;
+};
+
+}  // namespace sluice::scheduler

@@ -1,0 +1,186 @@
+// Who leaves next, by which source; contents are fetched for what was chosen.
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "scheduler/core.h"
+
+namespace sluice::scheduler {
+namespace {
+
+constexpr int kQuantum = 16;          // Entries a flow may send in one turn.
+constexpr int kMostPerTurn = 2'000;   // Then inputs are looked at again.
+constexpr int kSlowStartFirst = 64;
+
+}  // namespace
+
+bool Core::Release(Instant now) {
+  slow_start_ = std::min(kMostPerTurn, std::max(kSlowStartFirst, slow_start_ * 2));
+  if (credit_freed_ > 0) flows_.WakeCredit(std::exchange(credit_freed_, 0));
+  for (const uint32_t site : std::exchange(wake_sites_, {})) flows_.WakeSite(site);
+  int left = slow_start_;
+  while (left > 0) {
+    const FlowNumber flow = flows_.NextTurn();
+    if (flow == kNoFlow) return false;
+    left -= std::max(1, Serve(flow, now, std::min(left, kQuantum)));
+  }
+  return true;
+}
+
+int Core::Serve(FlowNumber number, Instant now, int most) {
+  int served = 0;
+  const uint32_t ticks = ToTicks(now);
+  while (served < most) {
+    const Slot slot = flows_[number].ready.Pop(index_);
+    if (slot == kNoSlot) break;
+    const FlowKey key = flows_[number].key;
+    Entry& entry = index_[slot];
+    if (entry.expires <= ticks || domains_[entry.domain].fresh_until <= now) {
+      Place_(slot, now);  // Expires, or asks DNS again.
+      ++served;
+      continue;
+    }
+    const Choice choice =
+        pools_.Pick(key.pool, domains_.site(key.site).provider_number, key.site, entry.last_source);
+    if (choice.source == kNoSource) {
+      flows_[number].ready.PushFront(index_, slot);
+      flows_.Park(number, choice.parked);
+      return served;
+    }
+    Begin(slot, choice.source, key);
+    ++served;
+  }
+  flows_.Requeue(number);
+  return served;
+}
+
+void Core::Begin(Slot slot, uint16_t source, const FlowKey& key) {
+  Entry& entry = index_[slot];
+  entry.place = Place::kInFlight;
+  Egress& egress = fleet_.egress(fleet_.source(source).egress);
+  ++egress.in_flight;
+  ++fleet_.path(source, key.site).in_flight;
+  InFlight& flight = in_flight_[entry.id];
+  flight = {.slot = slot,
+            .egress = fleet_.source(source).egress,
+            .source = source,
+            .site = key.site,
+            .pool = key.pool,
+            .provider = domains_.site(key.site).provider_number,
+            .attempt_id = static_cast<int64_t>(next_attempt_id_++),
+            .message_id = entry.message_id()};
+  CoreMetrics::Add(metrics_.released);
+  EntryPayload payload;
+  const bool has_payload = contents_.Take(entry.id, payload);
+  if (!has_payload) contents_.Attach(flight.message_id, nullptr);
+  const bool has_content = contents_.Find(flight.message_id) != nullptr;
+  if (has_payload && has_content) {
+    Send(entry.id, flight, std::move(payload));
+    return;
+  }
+  to_fetch_.push_back({.entry_id = entry.id,
+                       .message_id = flight.message_id,
+                       .attempt_id = flight.attempt_id,
+                       .part = static_cast<int32_t>(entry.part),
+                       .need_content = !has_content});
+}
+
+void Core::OnFetched(std::vector<Fetched> fetched) {
+  CoreMetrics::Add(metrics_.fetched, static_cast<int64_t>(fetched.size()));
+  const Instant now = clock_.Now();
+  for (Fetched& row : fetched) {
+    const auto it = in_flight_.find(row.request.entry_id);
+    if (it == in_flight_.end() || it->second.attempt_id != row.request.attempt_id || it->second.sent) {
+      continue;
+    }
+    if (row.content != nullptr && contents_.Find(row.request.message_id) == nullptr) {
+      contents_.Attach(row.request.message_id, row.content);
+      contents_.Detach(row.request.message_id);
+    }
+    if (row.entry_found && contents_.Find(row.request.message_id) != nullptr) {
+      Send(row.request.entry_id, it->second, std::move(row.payload));
+      continue;
+    }
+    const InFlight flight = it->second;
+    FinishFlight(row.request.entry_id, flight);
+    in_flight_.erase(row.request.entry_id);
+    index_[flight.slot].place = Place::kSettling;
+    storage::Settlement settlement;
+    settlement.entry_id = row.request.entry_id;
+    settlement.message_id = row.request.message_id;
+    settlement.occurred_at = now;
+    settlement.change = storage::Settlement::Change::kHold;
+    settlement.kind = "held";
+    settlement.held = row.entry_found ? "content_missing" : "row_missing";
+    settlement.detail = settlement.held;
+    log_.Error("content_missing", {{"queue_entry", row.request.entry_id},
+                                   {"content_partition", row.request.part},
+                                   {"entry_found", row.entry_found ? "true" : "false"}});
+    PutUnsettled({.settlement = std::move(settlement)});
+  }
+}
+
+void Core::OnFetchFailed(const std::vector<FetchRequest>& requests) {
+  for (const FetchRequest& request : requests) {
+    const auto it = in_flight_.find(request.entry_id);
+    if (it == in_flight_.end() || it->second.attempt_id != request.attempt_id || it->second.sent) continue;
+    Requeue(request.entry_id, false);
+  }
+}
+
+void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
+  const Entry& entry = index_[flight.slot];
+  const Facts& facts = facts_[entry.facts];
+  const Site& site = domains_.site(flight.site);
+  Egress& egress = fleet_.egress(flight.egress);
+  if (!egress.connected()) {
+    Requeue(id, false);
+    return;
+  }
+  const auto content = contents_.Find(flight.message_id);
+  Egress::SentContent& sent = egress.contents[flight.message_id];
+  if (sent.entries++ == 0) {
+    sent.bytes = static_cast<int64_t>(content->bytes());
+    egress.in_flight_bytes += sent.bytes;
+    egress.out.contents.push_back(content);
+  }
+  flight.sent = true;
+  egress.out.releases.push_back({.entry_id = id,
+                                 .message_id = flight.message_id,
+                                 .attempt_id = flight.attempt_id,
+                                 .attempt = entry.attempts + 1,
+                                 .payload = std::move(payload),
+                                 .source = fleet_.source(flight.source).name,
+                                 .provider = site.provider,
+                                 .site = site.name,
+                                 .tenant = names_.Name(facts.tenant),
+                                 .stream = names_.Name(facts.stream),
+                                 .campaign = names_.Name(facts.campaign),
+                                 .pool = pools_.name(flight.pool),
+                                 .mx_hosts = site.hosts,
+                                 .priority = entry.priority,
+                                 .not_after = FromTicks(entry.expires)});
+}
+
+void Core::Defer(Slot slot, const storage::Settlement& evidence, Instant now) {
+  Entry& entry = index_[slot];
+  storage::Settlement settlement = evidence;
+  settlement.entry_id = entry.id;
+  settlement.message_id = entry.message_id();
+  settlement.occurred_at = now;
+  settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
+  if (settlement.kind.empty()) {
+    settlement.kind = "deferred";
+    settlement.change = storage::Settlement::Change::kDefer;
+    settlement.due_at = std::min(NextDue(retry_schedule_, settlement.attempts, now, random_()),
+                                 FromTicks(entry.expires));
+    CoreMetrics::Add(metrics_.deferred);
+  } else {
+    CoreMetrics::Add(metrics_.bounced);
+  }
+  entry.place = Place::kSettling;
+  contents_.Drop(entry.id, entry.message_id());
+  PutUnsettled({.settlement = std::move(settlement)});
+}
+
+}  // namespace sluice::scheduler

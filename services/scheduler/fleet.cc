@@ -1,0 +1,53 @@
+#include "scheduler/fleet.h"
+
+namespace sluice::scheduler {
+
+void ReportAcks::Arrived(int64_t number) {
+  if (number < base_) return;
+  const auto offset = static_cast<size_t>(number - base_);
+  if (offset >= done_.size()) done_.resize(offset + 1, false);
+}
+
+void ReportAcks::Done(int64_t number) {
+  if (number < base_) return;
+  Arrived(number);
+  done_[static_cast<size_t>(number - base_)] = true;
+}
+
+int64_t ReportAcks::TakeThrough() {
+  size_t through = 0;
+  while (through < done_.size() && done_[through]) ++through;
+  done_.erase(done_.begin(), done_.begin() + static_cast<std::ptrdiff_t>(through));
+  base_ += static_cast<int64_t>(through);
+  if (base_ - 1 == last_taken_) return -1;
+  last_taken_ = base_ - 1;
+  return last_taken_;
+}
+
+EgressNumber Fleet::EgressOf(const std::string& id) {
+  const auto [it, fresh] = egress_numbers_.try_emplace(id, static_cast<EgressNumber>(egresses_.size()));
+  if (fresh) {
+    egresses_.emplace_back();
+    egresses_.back().id = id;
+  }
+  return it->second;
+}
+
+EgressNumber Fleet::FindEgress(const std::string& id) const {
+  const auto it = egress_numbers_.find(id);
+  return it == egress_numbers_.end() ? kNoEgress : it->second;
+}
+
+uint16_t Fleet::SourceOf(const std::string& name) {
+  const auto [it, fresh] = source_numbers_.try_emplace(name, static_cast<uint16_t>(sources_.size()));
+  if (fresh) sources_.push_back({.name = name});
+  return it->second;
+}
+
+void Fleet::Settle(uint16_t source, uint32_t site) {
+  const auto it = paths_.find(Key(source, site));
+  if (it == paths_.end()) return;
+  if (it->second.in_flight == 0 && it->second.window >= Path::kFirst) paths_.erase(it);
+}
+
+}  // namespace sluice::scheduler

@@ -1,0 +1,129 @@
+// Egresses, the sources they hold and the paths (source × site) over them: who can take an entry now.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/clock.h"
+#include "scheduler/types.h"
+
+namespace sluice::scheduler {
+
+using EgressNumber = uint16_t;
+inline constexpr EgressNumber kNoEgress = UINT16_MAX;
+
+// The two streams of one connected egress, as the core sees them. Thread-safe; never blocks.
+class EgressPort {
+ public:
+  virtual ~EgressPort() = default;
+  virtual void Send(DeliverBatch batch) = 0;
+  virtual void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) = 0;
+  virtual void SendAssignment(const std::vector<AssignedSource>& sources) = 0;
+  // Asks for a fresh inventory, too.
+  virtual void SendShards(const std::vector<int>& shards) = 0;
+  virtual void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) = 0;
+  // Ends both streams.
+  virtual void Close() = 0;
+};
+
+// Acknowledges the reports of one Deliver stream in order, whatever order they are settled in.
+class ReportAcks {
+ public:
+  void Arrived(int64_t number);
+  void Done(int64_t number);
+  // Highest number up to which all are done, or -1 when that was answered before.
+  int64_t TakeThrough();
+
+ private:
+  int64_t base_ = 1;             // First number not yet acknowledged.
+  std::vector<bool> done_;       // From base_ on.
+  int64_t last_taken_ = 0;
+};
+
+struct Egress {
+  std::string id;
+  uint64_t incarnation = 0;
+  std::string version;
+  std::shared_ptr<EgressPort> port;  // Null = lost.
+  uint64_t session = 0;              // Rises with every connection: stale callbacks are told apart.
+  std::vector<std::string> bind_addresses;
+  int64_t credit_entries = 0, credit_bytes = 0;
+  int64_t in_flight = 0, in_flight_bytes = 0;
+  SteadyInstant last_heard{}, lost_at{};
+  bool draining = false;
+  bool reconciled = false;          // Its first inventory on this connection was complete.
+  bool inventory_complete = false;  // One was complete since the shards were last announced to it.
+  std::vector<int64_t> inventory;   // While it comes in.
+  ReportAcks acks;
+  DeliverBatch out;                       // Sent at the end of the turn.
+  struct SentContent {
+    uint32_t entries = 0;  // In flight, that use it.
+    int64_t bytes = 0;
+  };
+  absl::flat_hash_map<int64_t, SentContent> contents;  // By message id.
+
+  bool connected() const { return port != nullptr; }
+  bool HasCredit() const {
+    return connected() && reconciled && !draining && in_flight < credit_entries && in_flight_bytes < credit_bytes;
+  }
+};
+
+struct Source {
+  std::string name;
+  EgressNumber egress = kNoEgress;
+  bool bound = false;
+};
+
+// How much of a path may be in flight: grows with deliveries, falls when connecting fails, so that a dead site never eats the credit.
+struct Path {
+  uint16_t in_flight = 0;
+  uint16_t window = 32;
+
+  static constexpr uint16_t kLeast = 4;
+  static constexpr uint16_t kFirst = 32;
+  static constexpr uint16_t kMost = 1024;
+  bool HasRoom() const { return in_flight < window; }
+  void Delivered() { window = window < kMost ? static_cast<uint16_t>(window + 1) : kMost; }
+  void Failed() { window = window / 2 > kLeast ? static_cast<uint16_t>(window / 2) : kLeast; }
+};
+
+// Not thread-safe.
+class Fleet {
+ public:
+  EgressNumber EgressOf(const std::string& id);  // Made when new.
+  EgressNumber FindEgress(const std::string& id) const;
+  std::vector<Egress>& egresses() { return egresses_; }
+  Egress& egress(EgressNumber number) { return egresses_[number]; }
+
+  uint16_t SourceOf(const std::string& name);  // Made when new.
+  Source& source(uint16_t number) { return sources_[number]; }
+  const std::vector<Source>& sources() const { return sources_; }
+
+  Path& path(uint16_t source, uint32_t site) { return paths_[Key(source, site)]; }
+  // Forgets a path that is idle, unless it is one that fails.
+  void Settle(uint16_t source, uint32_t site);
+  size_t path_count() const { return paths_.size(); }
+
+  bool CanSend(uint16_t source) const {
+    const Source& s = sources_[source];
+    return s.bound && s.egress != kNoEgress && egresses_[s.egress].connected() &&
+           egresses_[s.egress].reconciled;
+  }
+  bool PathHasRoom(uint16_t source, uint32_t site) const {
+    const auto it = paths_.find(Key(source, site));
+    return it == paths_.end() || it->second.HasRoom();
+  }
+
+ private:
+  static uint64_t Key(uint16_t source, uint32_t site) { return uint64_t{source} << 32 | site; }
+  std::vector<Egress> egresses_;
+  absl::flat_hash_map<std::string, EgressNumber> egress_numbers_;
+  std::vector<Source> sources_;
+  absl::flat_hash_map<std::string, uint16_t> source_numbers_;
+  absl::flat_hash_map<uint64_t, Path> paths_;
+};
+
+}  // namespace sluice::scheduler
