@@ -1,0 +1,56 @@
+#include "egress/content.h"
+
+#include <lz4.h>
+
+#include "base/text.h"
+#include "egress/content_cache.h"
+#include "mail/limits.h"
+
+namespace sluice::egress {
+namespace {
+
+// What no accepted message can exceed: content and the headers put before it. Guards the allocation below.
+constexpr size_t kMostDecodedBytes = limits::kContentBytes + (size_t{1} << 20);
+
+absl::StatusOr<std::shared_ptr<const DecodedBody>> DecodeLz4(const ContentFields& fields) {
+  if (fields.size_bytes > kMostDecodedBytes) {
+    return absl::DataLossError(Cat("message ", FormatMessageId(fields.id), " claims ",
+                                   fields.size_bytes, " bytes"));
+  }
+  auto bytes = std::make_unique_for_overwrite<char[]>(fields.size_bytes);
+  const int got = LZ4_decompress_safe(fields.data.data(), bytes.get(),
+                                      static_cast<int>(fields.data.size()),
+                                      static_cast<int>(fields.size_bytes));
+  if (got < 0 || static_cast<size_t>(got) != fields.size_bytes) {
+    return absl::DataLossError(
+        Cat("message ", FormatMessageId(fields.id), " does not decode to its size"));
+  }
+  return std::make_shared<const DecodedBody>(std::move(bytes), fields.size_bytes);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string_view> Content::Body(std::shared_ptr<const DecodedBody>& keep) const {
+  if (fields_.encoding == ContentEncoding::kIdentity) {
+    if (fields_.data.size() != fields_.size_bytes) {
+      return absl::DataLossError(
+          Cat("message ", FormatMessageId(fields_.id), " is not as long as its size says"));
+    }
+    return std::string_view(fields_.data);
+  }
+  const std::lock_guard lock(mutex_);
+  keep = decoded_.lock();
+  if (keep == nullptr) {
+    auto decoded = DecodeLz4(fields_);
+    if (!decoded.ok()) return decoded.status();
+    keep = *std::move(decoded);
+    decoded_ = keep;
+  }
+  return keep->view();
+}
+
+PinnedContent::~PinnedContent() {
+  if (content_ != nullptr) cache_->Unpin(*content_);
+}
+
+}  // namespace sluice::egress

@@ -1,0 +1,79 @@
+// What egress works on, as values: an entry on loan from a scheduler, and the two ways it goes back (a
+// report after an attempt, a return without one). No proto and no socket in here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "egress/content.h"
+#include "egress/session.h"
+#include "mail/disposition.h"
+#include "mail/ids.h"
+#include "mail/smtp_reply.h"
+
+namespace sluice::egress {
+
+// One release: one entry to be attempted once. Moved from hand to hand, never copied.
+struct Entry {
+  QueueEntryId id;
+  MessageId message;
+  uint64_t attempt_id = 0;
+  int attempt = 1;
+  std::string recipient;
+  SourceName source;
+  Provider provider;
+  SiteName site;
+  std::vector<std::string> mx_hosts;  // in the order to try
+  bool is_high = false;
+  Instant not_after{};
+  std::map<std::string, std::string> merge_values;
+  TenantName tenant;
+  StreamName stream;
+  CampaignName campaign;
+  PoolName pool;
+
+  std::shared_ptr<Session> session;  // who lent it
+  PinnedContent content;             // set before it reaches a ready queue
+  bool is_begun = false;             // TryBegin said yes: it ends in a report, whatever happens
+  int stale_count = 0;               // connections that turned out to be closed when it was its turn
+};
+using EntryPtr = std::unique_ptr<Entry>;
+
+// One finished attempt; mirrors AttemptReport. Immutable once made: streams share it until it is
+// acknowledged.
+struct Report {
+  QueueEntryId entry;
+  MessageId message;
+  uint64_t attempt_id = 0;
+  int attempt = 1;
+  Disposition disposition = Disposition::kDeferred;
+  Stage stage = Stage::kLocal;
+  ReplyClass reply_class = ReplyClass::kNone;
+  SmtpReply reply;
+  SourceName source;
+  std::string mx_host;
+  std::string mx_address;
+  std::string tls_version;  // empty = plain text
+  std::string tls_cipher;
+  bool tls_verified = false;
+  Instant started_at{};
+  Duration duration{0};
+  bool possible_duplicate = false;
+};
+using ReportPtr = std::shared_ptr<const Report>;
+
+// Why an entry goes back without an attempt; the names are those of the wire.
+enum class ReturnReason : uint8_t { kDrain, kRecall, kLease, kSourceLost, kContent };
+std::string_view ToString(ReturnReason reason);
+
+struct Return {
+  QueueEntryId entry;
+  uint64_t attempt_id = 0;
+  ReturnReason reason = ReturnReason::kLease;
+};
+
+}  // namespace sluice::egress
