@@ -123,6 +123,8 @@ absl::Status ReadHeader(std::string_view header_bytes, const ContentRules& rules
   RETURN_IF_ERROR(CheckNotEmpty(header, SingleField::kMessageId, "Message-ID"));
   facts.has_date = header.has(SingleField::kDate);
   facts.has_message_id = header.has(SingleField::kMessageId);
+  facts.has_list_unsubscribe =
+      header.has(SingleField::kListUnsubscribe) || header.has(SingleField::kListUnsubscribePost);
   facts.has_utf8_header = header.has_utf8;
   facts.tags = std::move(header.tags);
   return absl::OkStatus();

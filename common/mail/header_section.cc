@@ -10,14 +10,22 @@
 namespace sluice {
 namespace {
 
-constexpr std::array<std::string_view, kSingleFields> kSingleNames = {
-    "date",         "from",
-    "sender",       "reply-to",
-    "to",           "cc",
-    "bcc",          "message-id",
-    "in-reply-to",  "references",
-    "subject",      "mime-version",
-    "content-type", "content-transfer-encoding"};
+constexpr std::array<std::string_view, kSingleFields> kSingleNames = {"date",
+                                                                      "from",
+                                                                      "sender",
+                                                                      "reply-to",
+                                                                      "to",
+                                                                      "cc",
+                                                                      "bcc",
+                                                                      "message-id",
+                                                                      "in-reply-to",
+                                                                      "references",
+                                                                      "subject",
+                                                                      "mime-version",
+                                                                      "content-type",
+                                                                      "content-transfer-encoding",
+                                                                      "list-unsubscribe",
+                                                                      "list-unsubscribe-post"};
 
 absl::Status Bad(size_t line, std::string_view why) {
   return absl::InvalidArgumentError(Cat("line ", line, ": ", why));

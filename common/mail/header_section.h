@@ -14,7 +14,8 @@
 
 namespace sluice {
 
-// Fields that may stand at most once in a message.
+// Fields that may stand at most once in a message (RFC 5322 section 3.6, RFC 2045, RFC 2369, RFC
+// 8058).
 enum class SingleField {
   kDate,
   kFrom,
@@ -30,8 +31,10 @@ enum class SingleField {
   kMimeVersion,
   kContentType,
   kContentTransferEncoding,
+  kListUnsubscribe,
+  kListUnsubscribePost,
 };
-inline constexpr size_t kSingleFields = 14;
+inline constexpr size_t kSingleFields = 16;
 
 // A header value that the policy asked to keep.
 struct Tag {

@@ -44,26 +44,27 @@ inline constexpr size_t kRecipientDataBytes = 8 * 1024 * 1024;
 // At least 1.
 inline constexpr size_t kIdempotencyKeyBytes = 200;
 inline constexpr size_t kCampaignBytes = 128;
+// RFC 3461 section 4.4.
+inline constexpr size_t kDsnEnvelopeIdBytes = 100;
+// It must fit a header line.
+inline constexpr size_t kUrlBytes = 900;
 // Names of tenants, streams, pools and sources.
-inline constexpr size_t kNameBytes = 63;
+inline constexpr size_t kNameBytes = 64;
 
 // ---- time ----
 inline constexpr std::chrono::hours kDefaultExpiry{5 * 24};
-inline constexpr std::chrono::hours kLongestExpiry{14 * 24};
+// From the first attempt on.
+inline constexpr std::chrono::hours kLongestExpiry{30 * 24};
 // How far ahead a first attempt may be asked for.
 inline constexpr std::chrono::hours kLongestSchedule{30 * 24};
-// A first attempt this much in the past is "now" (clients' clocks differ); older is refused.
-inline constexpr std::chrono::hours kOldestSchedule{24};
 
 // ---- requests ----
-inline constexpr size_t kFrameRequests = 1'000;
-// One frame of SubmitStream, and one Submit request: content + recipients must fit.
+inline constexpr size_t kFrameSubmissions = 1'000;
+// Frames of one stream that may be unanswered; the server stops reading there.
+inline constexpr size_t kUnansweredFrames = 64;
+// One frame of SubmitStream, and one Submit request: content and recipients must fit. wire/limits.h
+// is a little larger, for what protobuf adds.
 inline constexpr size_t kFrameBytes = 64 * 1024 * 1024;
-// What gRPC servers and clients of the public API set as their largest message: a frame and its
-// envelope.
-inline constexpr int kGrpcMessageBytes = 66 * 1024 * 1024;
-
 static_assert(kContentBytes + kRecipientDataBytes < kFrameBytes);
-static_assert(kFrameBytes < static_cast<size_t>(kGrpcMessageBytes));
 
 }  // namespace sluice::limits

@@ -4,8 +4,8 @@
 
 namespace sluice {
 
-std::string MakeMessageIdHeader(MessageId id, std::string_view domain) {
-  return Cat("<", FormatMessageId(id), "@", domain, ">");
+std::string MakeMessageIdHeader(std::string_view token, std::string_view domain) {
+  return Cat("<", token, "@", domain, ">");
 }
 
 }  // namespace sluice

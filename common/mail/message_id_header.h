@@ -4,11 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "mail/ids.h"
-
 namespace sluice {
 
-// "<0r2t8k…@shop.example>": unique because `id` is; `domain` is the From domain as an A-label.
-std::string MakeMessageIdHeader(MessageId id, std::string_view domain);
+// "<token@shop.example>". `token` must be unique for ever and consist of letters, digits and single dots;
+// `domain` is the From domain as EmailAddress::domain() gives it.
+std::string MakeMessageIdHeader(std::string_view token, std::string_view domain);
 
 }  // namespace sluice

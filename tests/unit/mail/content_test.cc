@@ -191,7 +191,8 @@ TEST(ContentTest, RefusesMalformedHeaders) {
 TEST(ContentTest, FieldsThatMayStandOnceMayNotStandTwice) {
   for (const char* name :
        {"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID", "In-Reply-To", "References",
-        "Subject", "Date", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"}) {
+        "Subject", "Date", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+        "List-Unsubscribe", "List-Unsubscribe-Post"}) {
     const std::string twice =
         Cat("X: 1\r\n", name, ": a@shop.example\r\n", name, ": a@shop.example\r\n");
     const std::string bytes = std::string(name) == "From" ? Cat(twice, "\r\n") : With(twice);

@@ -17,8 +17,8 @@ TEST(DateTest, RoundsDownBeforeTheEpoch) {
   EXPECT_EQ(FormatDate(FromMicros(-1)), "Wed, 31 Dec 1969 23:59:59 +0000");
 }
 
-TEST(MessageIdHeaderTest, IsTheIdAtTheSenderDomain) {
-  EXPECT_EQ(MakeMessageIdHeader(MessageId(33), "shop.example"), "<0000000000011@shop.example>");
+TEST(MessageIdHeaderTest, IsTheTokenAtTheSenderDomain) {
+  EXPECT_EQ(MakeMessageIdHeader("0a1b", "shop.example"), "<0a1b@shop.example>");
 }
 
 }  // namespace

@@ -1,0 +1,170 @@
+#include "ingest/submit.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "ingest/check_envelope.h"
+#include "ingest/compress.h"
+#include "ingest/idempotency.h"
+#include "ingest/verdicts.h"
+#include "ingest/violations.h"
+#include "mail/content.h"
+
+namespace sluice::ingest {
+namespace {
+
+// message.flags.
+constexpr int16_t kHas8bit = 1;
+constexpr int16_t kNeedsSmtputf8 = 2;
+
+void CheckSender(const TenantRules& tenant, std::string_view header, const EmailAddress& address,
+                 Violations& wrong) {
+  if (tenant.MaySendAs(address.domain())) return;
+  wrong.Deny("content",
+             Cat("the header '", header, "' names ", Quoted(address.ToString()), ", and ",
+                 Quoted(address.domain()), " is no sender domain of tenant ", Quoted(tenant.name),
+                 ": send as one of its domains, or add this one to the policy"));
+}
+
+ContentFacts ReadContent(const SubmissionRequest& request, const TenantRules& tenant,
+                         const Directory& directory, const SubmitRules& rules, Violations& wrong) {
+  const ContentRules content_rules = {.normalise_line_ends = rules.normalise_line_ends,
+                                      .content_bytes = rules.content_bytes,
+                                      .tag_names = directory.tag_headers};
+  absl::StatusOr<ContentFacts> facts = CheckContent(request.content, content_rules);
+  if (!facts.ok()) {
+    wrong.Add("content", facts.status());
+    return {};
+  }
+  for (const EmailAddress& from : facts->from) CheckSender(tenant, "From", from, wrong);
+  if (facts->sender.has_value()) CheckSender(tenant, "Sender", *facts->sender, wrong);
+  if (facts->has_list_unsubscribe && !request.list_unsubscribe_url.empty()) {
+    wrong.Add("list_unsubscribe_url",
+              "the content has List-Unsubscribe already: leave out one of the two");
+  }
+  return *std::move(facts);
+}
+
+std::string TagLines(const std::vector<Tag>& tags) {
+  std::string lines;
+  for (const Tag& tag : tags) Append(lines, tag.name, "=", tag.value, "\n");
+  return lines;
+}
+
+// The good recipients; the others get a verdict.
+class Recipients {
+ public:
+  Recipients(const SubmissionRequest& request, const SubmitRules& rules)
+      : request_(request),
+        literals_(rules.allow_address_literals ? AddressLiterals::kAllow
+                                               : AddressLiterals::kRefuse),
+        common_metadata_(EncodeJsonMap(request.metadata)) {}
+
+  CheckedSubmission Check() && {
+    CheckedSubmission checked;
+    checked.message.recipients.reserve(request_.recipients.size());
+    for (size_t i = 0; i < request_.recipients.size(); ++i) CheckOne(i, checked);
+    return checked;
+  }
+
+ private:
+  void CheckOne(size_t i, CheckedSubmission& checked) {
+    const RecipientRequest& recipient = request_.recipients[i];
+    const auto refuse = [&](std::string reason, std::string description) {
+      checked.refused.push_back(
+          {static_cast<int32_t>(i), std::move(reason), std::move(description)});
+    };
+    const absl::StatusOr<EmailAddress> address = EmailAddress::Parse(recipient.address, literals_);
+    if (!address.ok())
+      return refuse("invalid_address", std::string(View(address.status().message())));
+    if (request_.recipients.size() > 1 && !seen_.insert(address->ToString()).second) {
+      return refuse("duplicate", "the address stands earlier in the list: one of them is enough");
+    }
+    checked.message.recipients.push_back(
+        {.address = address->ToString(),
+         .domain = std::string(address->domain()),
+         .metadata_json = recipient.metadata.empty()
+                              ? common_metadata_
+                              : EncodeJsonMap(Overlay(request_.metadata, recipient.metadata)),
+         .merge_values_json = request_.merge ? EncodeJsonMap(recipient.merge_values) : "",
+         .engagement = static_cast<int16_t>(recipient.engagement),
+         .dsn_notify = recipient.dsn_notify});
+  }
+
+  const SubmissionRequest& request_;
+  AddressLiterals literals_;
+  std::string common_metadata_;
+  std::unordered_set<std::string> seen_;
+};
+
+// None is left: the request fails, naming them.
+SubmitError NoneLeft(const std::vector<Verdict>& refused) {
+  Violations wrong(kMostViolations);
+  for (const Verdict& verdict : refused) {
+    wrong.Add(Cat("recipients[", verdict.index, "].address"), verdict.description);
+  }
+  return wrong.ToError();
+}
+
+void FillMessage(const SubmissionRequest& request, const TenantRules& tenant,
+                 const Envelope& envelope, const ContentFacts& facts, Instant now,
+                 MessageIdTokens& tokens, storage::AcceptedMessage& message) {
+  if (!request.idempotency_key.empty()) {
+    message.key_hash = HashKey(tenant.name, request.idempotency_key);
+    message.digest = DigestOf(request);
+  }
+  message.tenant = tenant.name;
+  message.stream = request.stream;
+  message.campaign = request.campaign;
+  message.return_path = envelope.return_path.ToString();
+  message.sender_domain = facts.from.front().domain();
+  message.tags = TagLines(facts.tags);
+  message.priority = envelope.priority;
+  message.accepted_at = now;
+  message.due_at = envelope.due_at;
+  message.expires_at = envelope.expires_at;
+  message.prepended_headers = AddedHeaders(facts, request.list_unsubscribe_url, now, tokens);
+  message.size_bytes = static_cast<int32_t>(facts.size_bytes);
+  const bool needs_smtputf8 = facts.has_utf8_header || envelope.return_path.needs_smtputf8();
+  message.flags = static_cast<int16_t>((facts.has_8bit_body ? kHas8bit : 0) |
+                                       (needs_smtputf8 ? kNeedsSmtputf8 : 0));
+  message.dsn_return = request.dsn_return;
+  message.dsn_envelope_id = request.dsn_envelope_id;
+  StoredContent stored = Compress(facts.Bytes(request.content));
+  message.content = std::move(stored.bytes);
+  message.encoding = stored.encoding;
+}
+
+}  // namespace
+
+std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionRequest& request,
+                                                             const TenantRules& tenant,
+                                                             const Directory& directory,
+                                                             const SubmitRules& rules, Instant now,
+                                                             MessageIdTokens& tokens) {
+  Violations wrong(kMostViolations);
+  const Envelope envelope = CheckEnvelope(request, tenant, directory, now, wrong);
+  const ContentFacts facts = ReadContent(request, tenant, directory, rules, wrong);
+  if (!wrong.empty()) return wrong.ToError();
+  CheckedSubmission checked = Recipients(request, rules).Check();
+  if (checked.message.recipients.empty()) return NoneLeft(checked.refused);
+  FillMessage(request, tenant, envelope, facts, now, tokens, checked.message);
+  checked.message.verdicts = EncodeVerdicts(checked.refused);
+  return checked;
+}
+
+size_t HeldBytes(const SubmissionRequest& request) {
+  constexpr size_t kPerMessage = 1024;
+  constexpr size_t kPerRecipient = 256;
+  // The request and its compressed copy; mail shrinks to half or less.
+  size_t bytes = kPerMessage + request.content.size() + request.content.size() / 2;
+  for (const RecipientRequest& recipient : request.recipients) {
+    bytes += kPerRecipient + recipient.address.size();
+    for (const Pairs* pairs : {&recipient.metadata, &recipient.merge_values}) {
+      for (const auto& [name, value] : *pairs) bytes += 2 * (name.size() + value.size());
+    }
+  }
+  return bytes;
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,42 @@
+// The check of one submission: request in, what is to be committed out, or what is wrong with it
+// field by field. Pure but for the tokens; any thread.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "ingest/added_headers.h"
+#include "ingest/directory.h"
+#include "ingest/submission.h"
+#include "storage/queue_store.h"
+
+namespace sluice::ingest {
+
+struct SubmitRules {
+  size_t content_bytes = limits::kContentBytes;
+  bool normalise_line_ends = true;
+  // Whether mail to user@[192.0.2.1] is taken.
+  bool allow_address_literals = false;
+};
+
+struct CheckedSubmission {
+  storage::AcceptedMessage message;
+  // Recipients that are not in `message`.
+  std::vector<Verdict> refused;
+};
+
+// At most kMostViolations are named. A bad recipient is a verdict, not a violation, as long as one
+// is left.
+inline constexpr size_t kMostViolations = 20;
+std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionRequest& request,
+                                                             const TenantRules& tenant,
+                                                             const Directory& directory,
+                                                             const SubmitRules& rules, Instant now,
+                                                             MessageIdTokens& tokens);
+
+// Bytes that holding this submission costs, for admission; never zero.
+size_t HeldBytes(const SubmissionRequest& request);
+
+}  // namespace sluice::ingest

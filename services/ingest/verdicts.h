@@ -1,0 +1,23 @@
+// The refused recipients of a submission as they are stored beside its idempotency key, to be
+// answered again.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/submission.h"
+
+namespace sluice::ingest {
+
+// Empty when there are none.
+std::string EncodeVerdicts(const std::vector<Verdict>& verdicts);
+// Nothing for bytes that EncodeVerdicts did not write.
+std::vector<Verdict> DecodeVerdicts(std::string_view bytes);
+
+// A JSON object of strings, names sorted; "" for none. Values must be UTF-8.
+std::string EncodeJsonMap(const Pairs& pairs);
+// `over` wins over `under`, name by name.
+Pairs Overlay(const Pairs& under, const Pairs& over);
+
+}  // namespace sluice::ingest

@@ -1,0 +1,39 @@
+#include "ingest/violations.h"
+
+#include "base/text.h"
+
+namespace sluice::ingest {
+
+void Violations::Add(std::string field, std::string description) {
+  all_denied_ = false;
+  if (violations_.size() == most_) {
+    ++left_out_;
+    return;
+  }
+  violations_.push_back({std::move(field), std::move(description)});
+}
+
+void Violations::Add(std::string field, const absl::Status& status) {
+  if (!status.ok()) Add(std::move(field), std::string(View(status.message())));
+}
+
+void Violations::Deny(std::string field, std::string description) {
+  const bool all_denied = all_denied_;
+  Add(std::move(field), std::move(description));
+  all_denied_ = all_denied;
+}
+
+SubmitError Violations::ToError() const {
+  SubmitError error{.code = all_denied_ ? absl::StatusCode::kPermissionDenied
+                                        : absl::StatusCode::kInvalidArgument,
+                    .message = {},
+                    .violations = violations_};
+  for (const FieldViolation& violation : violations_) {
+    Append(error.message, error.message.empty() ? "" : "; ", violation.field, ": ",
+           violation.description);
+  }
+  if (left_out_ > 0) Append(error.message, "; and ", left_out_, " more");
+  return error;
+}
+
+}  // namespace sluice::ingest
