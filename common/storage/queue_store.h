@@ -1,9 +1,11 @@
-// The queue in PostgreSQL: what ingest commits, what a shard's owner loads and tails, what it settles. One writer or
-// owner uses one object from one thread; several objects work side by side. Times are parameters; every call
-// is bounded by the statement timeout of its connection, COMMIT excepted, which is never cancelled.
+// The queue in PostgreSQL: what ingest commits, what a shard's owner loads and tails, what it
+// settles. One writer or owner uses one object from one thread; several objects work side by side.
+// Times are parameters; every call is bounded by the statement timeout of its connection, COMMIT
+// excepted, which is never cancelled.
 //
-// Errors: Unavailable = not committed, try again later. Unknown = in doubt (the connection died inside COMMIT): the caller
-// treats it as maybe committed. ResourceExhausted = disk full. InvalidArgument / OutOfRange = a row is bad (bisect).
+// Errors: Unavailable = not committed, try again later. Unknown = in doubt (the connection died
+// inside COMMIT): the caller treats it as maybe committed. ResourceExhausted = disk full.
+// InvalidArgument / OutOfRange = a row is bad (bisect).
 #pragma once
 
 #include <cstdint>
@@ -17,14 +19,9 @@
 #include "base/clock.h"
 #include "mail/ids.h"
 #include "storage/connection.h"
+#include "storage/hash128.h"
 
 namespace sluice::storage {
-
-struct Hash128 {
-  uint64_t high = 0;
-  uint64_t low = 0;
-  friend auto operator<=>(const Hash128&, const Hash128&) = default;
-};
 
 // ---- ingest: accept ---------------------------------------------------------------------------
 
@@ -74,7 +71,7 @@ struct AcceptOutcome {
 
 struct AcceptResult {
   std::vector<AcceptOutcome> outcomes;  // In the order of the batch.
-  int64_t seq = 0;                      // Number of (shard, writer); 0 = nothing new, no batch row written.
+  int64_t seq = 0;  // Number of (shard, writer); 0 = nothing new, no batch row written.
   int32_t content_partition = 0;
 };
 
@@ -83,13 +80,15 @@ class AcceptWriter {
  public:
   virtual ~AcceptWriter() = default;
   virtual int64_t writer() const = 0;
-  // Commits the batch in one transaction for `shard`. On any error nothing is known to be stored and after Unknown or
-  // Unavailable the object is dead: open another (a new writer id).
-  virtual absl::StatusOr<AcceptResult> Accept(int shard, const std::vector<AcceptedMessage>& batch) = 0;
+  // Commits the batch in one transaction for `shard`. On any error nothing is known to be stored
+  // and after Unknown or Unavailable the object is dead: open another (a new writer id).
+  virtual absl::StatusOr<AcceptResult> Accept(int shard,
+                                              const std::vector<AcceptedMessage>& batch) = 0;
 };
 
 // Connects, registers the writer, takes its session lock.
-absl::StatusOr<std::unique_ptr<AcceptWriter>> OpenAcceptWriter(const ConnectionOptions& options, Instant now);
+absl::StatusOr<std::unique_ptr<AcceptWriter>> OpenAcceptWriter(const ConnectionOptions& options,
+                                                               Instant now);
 
 // ---- owner: load, tail, fetch -------------------------------------------------------------------
 
@@ -133,25 +132,30 @@ struct MessagePayload {
 class QueueReader {
  public:
   virtual ~QueueReader() = default;
-  // One REPEATABLE READ snapshot: first the watermark of every writer of `shard`, then every entry in id order. `on_entry`
-  // gets views valid during the call; returning false stops early (answers Cancelled).
+  // One REPEATABLE READ snapshot: first the watermark of every writer of `shard`, then every entry
+  // in id order. `on_entry` gets views valid during the call; returning false stops early (answers
+  // Cancelled).
   virtual absl::Status LoadShard(int shard, const std::function<void(const WriterMark&)>& on_mark,
                                  const std::function<bool(const LoadedEntry&)>& on_entry) = 0;
-  // Batches of the shards committed after the marks (a writer without a mark: all its batches), at most `limit`, in number
-  // order per (shard, writer).
+  // Batches of the shards committed after the marks (a writer without a mark: all its batches), at
+  // most `limit`, in number order per (shard, writer).
   virtual absl::StatusOr<std::vector<TailedBatch>> Tail(const std::vector<int>& shards,
-                                                        const std::vector<WriterMark>& marks, int limit) = 0;
+                                                        const std::vector<WriterMark>& marks,
+                                                        int limit) = 0;
   // Entries still there with ids in [first, last].
   virtual absl::Status LoadRange(int64_t first, int64_t last,
                                  const std::function<bool(const LoadedEntry&)>& on_entry) = 0;
   // What exists of these; missing ones are simply not answered.
-  virtual absl::StatusOr<std::vector<EntryPayload>> FetchEntries(const std::vector<int64_t>& ids) = 0;
+  virtual absl::StatusOr<std::vector<EntryPayload>> FetchEntries(
+      const std::vector<int64_t>& ids) = 0;
   struct ContentKey {
     int32_t part;
     int64_t message_id;
   };
-  virtual absl::StatusOr<std::vector<MessagePayload>> FetchMessages(const std::vector<ContentKey>& keys) = 0;
-  // Of these writers, those registered and alive (their session lock is held), and those provably gone.
+  virtual absl::StatusOr<std::vector<MessagePayload>> FetchMessages(
+      const std::vector<ContentKey>& keys) = 0;
+  // Of these writers, those registered and alive (their session lock is held), and those provably
+  // gone.
   struct WriterLife {
     std::vector<int64_t> gone;
   };
@@ -159,7 +163,8 @@ class QueueReader {
 };
 absl::StatusOr<std::unique_ptr<QueueReader>> OpenQueueReader(const ConnectionOptions& options);
 
-// ---- owner: settle --------------------------------------------------------------------------------
+// ---- owner: settle
+// --------------------------------------------------------------------------------
 
 struct ShardEpoch {
   int shard = 0;
@@ -206,15 +211,15 @@ struct SettleResult {
 class Settler {
  public:
   virtual ~Settler() = default;
-  // One transaction. On Unknown (in doubt) the caller repeats the very same call on a new Settler: attempt ids and the deletes
-  // make it idempotent; last_seq must be read again first (LastSeq).
+  // One transaction. On Unknown (in doubt) the caller repeats the very same call on a new Settler:
+  // attempt ids and the deletes make it idempotent; last_seq must be read again first (LastSeq).
   virtual absl::StatusOr<SettleResult> Settle(const std::vector<ShardEpoch>& shards,
                                               const std::vector<Settlement>& settlements) = 0;
   virtual absl::StatusOr<int64_t> LastSeq(int shard) = 0;
-  // Deletes accept_batch rows at or below the marks, older than `before`, keeping the newest of each writer that lives; and all
-  // of the writers named gone once passed.
-  virtual absl::Status TrimBatches(const std::vector<WriterMark>& marks, const std::vector<int64_t>& gone,
-                                   Instant before) = 0;
+  // Deletes accept_batch rows at or below the marks, older than `before`, keeping the newest of
+  // each writer that lives; and all of the writers named gone once passed.
+  virtual absl::Status TrimBatches(const std::vector<WriterMark>& marks,
+                                   const std::vector<int64_t>& gone, Instant before) = 0;
 };
 absl::StatusOr<std::unique_ptr<Settler>> OpenSettler(const ConnectionOptions& options);
 

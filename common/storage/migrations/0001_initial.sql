@@ -2,6 +2,10 @@
 -- Ids of messages and entries share one space: shard (7 bits) | writer (24) | counter (32); a message's id is the
 -- id of its first recipient's entry, so `id >> 56` is the shard of both.
 
+-- Times leave the database as microseconds since the Unix epoch: exact, and far cheaper than their text.
+create function micros(at timestamptz) returns bigint language sql stable strict parallel safe
+  return (date_part('epoch', at) * 1000000)::bigint;
+
 -- ---- leases -----------------------------------------------------------------------------------
 -- One row a shard; shard -1 is `control`. epoch = counter << 20 | random nonce, so that a restored backup never
 -- repeats one. Kept below tens of updates a second.
@@ -10,11 +14,13 @@ create table shard_lease (
   owner text not null default '',
   endpoint text not null default '',
   epoch bigint not null default 0,
-  expires_at timestamptz not null default '-infinity'
+  expires_at timestamptz not null default 'epoch',
+  -- Events up to this number are gone with their partitions; the numbering goes on above it.
+  event_floor bigint not null default 0
 );
 
 -- One ingest connection is one writer. It holds session advisory lock (9, id): gone = the lock can be taken.
-create sequence writer_id maxvalue 16777215;
+create sequence writer_id maxvalue 16777215 cycle;
 create table writer (
   id bigint primary key,
   started_at timestamptz not null
@@ -56,6 +62,8 @@ create table message (
   content bytea not null,
   primary key (part, id)
 ) partition by list (part);
+-- Content arrives compressed: nothing to gain from trying again.
+alter table message alter column content set storage external;
 
 create table queue_entry (
   id bigint primary key,
@@ -72,6 +80,7 @@ create table queue_entry (
   stream text not null,
   campaign text not null,
   domain text not null,
+  sender_domain text not null,
   recipient text not null,
   last_source text not null default '',
   held text not null default '',        -- why it waits for a person; '' = it does not

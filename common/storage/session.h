@@ -1,0 +1,46 @@
+// One connection to PostgreSQL with Sluice's settings. Internal to this library, like everything
+// that shows pqxx. A session that broke stays broken: it is never reconnected behind its user's
+// back, because session locks and settings would be lost with it.
+#pragma once
+
+#include <memory>
+#include <pqxx/connection>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "storage/connection.h"
+
+namespace sluice::storage {
+
+// What the planner of a session may do.
+enum class Planning {
+  kDefault,
+  // Hot sessions: prepared once, always by primary key, whatever the statistics say.
+  kPrimaryKeyOnly,
+};
+
+// Not thread-safe.
+class Session {
+ public:
+  // Unavailable when nobody answers, FailedPrecondition when the server can't be used (version,
+  // encoding).
+  static absl::StatusOr<std::unique_ptr<Session>> Open(const ConnectionOptions& options,
+                                                       Planning planning = Planning::kDefault);
+
+  pqxx::connection& connection() { return connection_; }
+  bool is_open() const { return connection_.is_open(); }
+  // SQLSTATE of the last error, empty when the last transaction went well or the connection broke.
+  const std::string& last_sqlstate() const { return last_sqlstate_; }
+  void set_last_sqlstate(std::string_view state) { last_sqlstate_ = state; }
+  // Plans the statement now, so that a schema that does not fit shows at start-up.
+  absl::Status Prepare(const char* name, std::string_view sql);
+
+ private:
+  explicit Session(const std::string& url);
+
+  pqxx::connection connection_;
+  std::string last_sqlstate_;
+};
+
+}  // namespace sluice::storage
