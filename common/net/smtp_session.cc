@@ -1,0 +1,214 @@
+#include "net/smtp_session.h"
+
+#include <utility>
+
+#include "base/text.h"
+#include "net/smtp_connection.h"
+#include "net/smtp_transactor.h"
+#include "net/tcp_stream.h"
+#include "smtp/command.h"
+
+namespace sluice {
+
+class SmtpSession::Impl {
+ public:
+  Impl(std::unique_ptr<Stream> stream, SmtpSessionOptions options)
+      : options_(std::move(options)),
+        connection_(std::move(stream), options_.trace),
+        transactor_(connection_, options_, extensions_) {}
+
+  // To ready, or the outcome of the step that failed.
+  asio::awaitable<SmtpOutcome> Start();
+  asio::awaitable<void> Quit();
+
+  bool retry_in_plain_text() const { return retry_in_plain_text_; }
+
+  const SmtpSessionOptions options_;
+  Extensions extensions_;
+  SmtpConnection connection_;
+  SmtpTransactor transactor_;
+  SmtpReply greeting_;
+  SmtpReply ehlo_reply_;
+  size_t transaction_count_ = 0;
+
+ private:
+  asio::awaitable<SmtpOutcome> ReadGreeting();
+  asio::awaitable<SmtpOutcome> SayHello();
+  asio::awaitable<SmtpOutcome> SayHello(std::string_view verb);
+  asio::awaitable<SmtpOutcome> StartTls();
+  asio::awaitable<SmtpOutcome> ReadOutcome(Stage stage, Duration timeout);
+  void ReadExtensions();
+  bool WantsTls() const;
+
+  bool retry_in_plain_text_ = false;
+};
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
+  SmtpOutcome greeted = co_await ReadGreeting();
+  if (!greeted.is_positive()) {
+    co_return greeted;
+  }
+  SmtpOutcome ready = co_await SayHello();
+  if (!ready.is_positive() || !WantsTls()) {
+    co_return ready;
+  }
+  SmtpOutcome secured = co_await StartTls();
+  if (secured.ending == Ending::kReplied && !secured.is_positive() && secured.reply.code != 421) {
+    // Refused without leaving: opportunistic mail goes on in plain text.
+    co_return ready;
+  }
+  if (!secured.is_positive()) {
+    retry_in_plain_text_ = secured.ending != Ending::kAborted;
+    co_return secured;
+  }
+  SmtpOutcome ready_again = co_await SayHello();
+  // With TLS 1.3 a server that turns our handshake down says so only now.
+  retry_in_plain_text_ =
+      ready_again.ending == Ending::kClosed || ready_again.ending == Ending::kMalformed;
+  co_return ready_again;
+}
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::ReadOutcome(Stage stage, Duration timeout) {
+  if (!co_await connection_.ReadReply(timeout)) {
+    co_return connection_.Failure(stage);
+  }
+  if (connection_.reply().code >= 300 && connection_.reply().code < 400) {
+    co_return connection_.OutOfPlace(stage);
+  }
+  SmtpOutcome outcome;
+  outcome.stage = stage;
+  outcome.ending = Ending::kReplied;
+  outcome.reply = connection_.reply();
+  co_return outcome;
+}
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::ReadGreeting() {
+  SmtpOutcome outcome = co_await ReadOutcome(Stage::kBanner, options_.timeouts.banner);
+  greeting_ = outcome.reply;
+  co_return outcome;
+}
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::SayHello() {
+  extensions_ = Extensions();
+  SmtpOutcome outcome = co_await SayHello("EHLO");
+  const bool is_unknown =
+      outcome.ending == Ending::kReplied && outcome.reply.code >= 500 && outcome.reply.code <= 504;
+  if (is_unknown) {
+    co_return co_await SayHello("HELO");
+  }
+  if (outcome.is_positive()) {
+    ReadExtensions();
+  }
+  co_return outcome;
+}
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::SayHello(std::string_view verb) {
+  std::string command;
+  if (absl::Status status = AppendHello(command, verb, options_.ehlo); !status.ok()) {
+    connection_.Close();
+    SmtpOutcome refused;
+    refused.reply = LocalReply({4, 3, 5}, View(status.message()));
+    co_return refused;
+  }
+  co_await connection_.WriteCommand(command, options_.timeouts.block);
+  SmtpOutcome outcome = co_await ReadOutcome(Stage::kEhlo, options_.timeouts.ehlo);
+  ehlo_reply_ = outcome.reply;
+  co_return outcome;
+}
+
+void SmtpSession::Impl::ReadExtensions() {
+  std::string_view lines = connection_.reply_lines();
+  // The first line is the server's name.
+  for (size_t end = lines.find('\n'); end != std::string_view::npos; end = lines.find('\n')) {
+    lines.remove_prefix(end + 1);
+    extensions_.AddLine(lines.substr(0, lines.find('\n')));
+  }
+}
+
+bool SmtpSession::Impl::WantsTls() const {
+  return options_.tls_mode != TlsMode::kNever && options_.tls_context != nullptr &&
+         extensions_.starttls;
+}
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::StartTls() {
+  co_await connection_.WriteCommand("STARTTLS\r\n", options_.timeouts.block);
+  SmtpOutcome outcome = co_await ReadOutcome(Stage::kStarttls, options_.timeouts.starttls);
+  if (!outcome.is_positive()) {
+    co_return outcome;
+  }
+  if (!co_await connection_.StartTls(*options_.tls_context, options_.mx_host,
+                                     options_.timeouts.starttls)) {
+    co_return connection_.Failure(Stage::kStarttls);
+  }
+  connection_.Note(Cat("encrypted: ", connection_.tls()->version, " ", connection_.tls()->cipher));
+  co_return outcome;
+}
+
+asio::awaitable<void> SmtpSession::Impl::Quit() {
+  if (connection_.is_open()) {
+    co_await connection_.WriteCommand("QUIT\r\n", options_.timeouts.quit);
+    co_await connection_.ReadReply(options_.timeouts.quit);
+  }
+  connection_.Close();
+}
+
+namespace {
+
+Ending EndingOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kFailedPrecondition:
+      return Ending::kBindFailed;
+    case absl::StatusCode::kDeadlineExceeded:
+      return Ending::kTimedOut;
+    default:
+      return Ending::kConnectFailed;
+  }
+}
+
+}  // namespace
+
+asio::awaitable<OpenResult> SmtpSession::Open(asio::any_io_executor executor,
+                                              asio::ip::address source,
+                                              asio::ip::tcp::endpoint peer,
+                                              SmtpSessionOptions options) {
+  auto stream = co_await ConnectTcp(executor, source, peer, options.timeouts.connect);
+  if (!stream.ok()) {
+    OpenResult failed;
+    failed.outcome =
+        MakeFailure(Stage::kConnect, EndingOf(stream.status()), View(stream.status().message()));
+    co_return failed;
+  }
+  co_return co_await OpenOver(*std::move(stream), std::move(options));
+}
+
+asio::awaitable<OpenResult> SmtpSession::OpenOver(std::unique_ptr<Stream> stream,
+                                                  SmtpSessionOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(stream), std::move(options));
+  OpenResult result;
+  result.outcome = co_await impl->Start();
+  result.retry_in_plain_text = impl->retry_in_plain_text();
+  if (result.outcome.is_positive()) {
+    result.session.reset(new SmtpSession(std::move(impl)));
+  }
+  co_return result;
+}
+
+SmtpSession::SmtpSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SmtpSession::~SmtpSession() = default;
+
+asio::awaitable<TransactionResult> SmtpSession::Send(const SmtpTransaction& transaction) {
+  ++impl_->transaction_count_;
+  return impl_->transactor_.Run(transaction);
+}
+
+asio::awaitable<void> SmtpSession::Quit() { return impl_->Quit(); }
+void SmtpSession::Abort() { impl_->connection_.Abort(); }
+bool SmtpSession::is_reusable() const { return impl_->transactor_.is_reusable(); }
+bool SmtpSession::is_past_dot() const { return impl_->transactor_.is_past_dot(); }
+size_t SmtpSession::transaction_count() const { return impl_->transaction_count_; }
+const Extensions& SmtpSession::extensions() const { return impl_->extensions_; }
+const TlsFacts* SmtpSession::tls() const { return impl_->connection_.tls(); }
+const SmtpReply& SmtpSession::greeting() const { return impl_->greeting_; }
+const SmtpReply& SmtpSession::ehlo_reply() const { return impl_->ehlo_reply_; }
+
+}  // namespace sluice
