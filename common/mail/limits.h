@@ -65,6 +65,10 @@ inline constexpr size_t kUnansweredFrames = 64;
 // One frame of SubmitStream, and one Submit request: content and recipients must fit. wire/limits.h
 // is a little larger, for what protobuf adds.
 inline constexpr size_t kFrameBytes = 64 * 1024 * 1024;
+// What gRPC servers and clients set as their largest message: a frame and what protobuf adds to it.
+inline constexpr int kGrpcMessageBytes = 70 * 1024 * 1024;
+
 static_assert(kContentBytes + kRecipientDataBytes < kFrameBytes);
+static_assert(kFrameBytes < static_cast<size_t>(kGrpcMessageBytes));
 
 }  // namespace sluice::limits
