@@ -142,6 +142,14 @@ class Core {
   // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
   bool Turn();
 
+  struct ConnectedEgress {
+    std::string id;
+    uint64_t session = 0;
+    std::vector<std::string> bind_addresses;
+  };
+  std::vector<ConnectedEgress> ConnectedEgresses() const;
+  void SendAssignment(const std::string& egress, uint64_t session, const std::vector<AssignedSource>& sources);
+
   CoreSnapshot Snapshot() const;
   Fleet& fleet() { return fleet_; }
 

@@ -127,6 +127,19 @@ void Core::OnHeartbeat(Session session, int64_t sent_at_micros) {
   egress.port->SendHeartbeat(sent_at_micros, valid);
 }
 
+std::vector<Core::ConnectedEgress> Core::ConnectedEgresses() const {
+  std::vector<ConnectedEgress> out;
+  for (const Egress& egress : const_cast<Fleet&>(fleet_).egresses()) {
+    if (egress.connected() && !egress.draining) out.push_back({egress.id, egress.session, egress.bind_addresses});
+  }
+  return out;
+}
+
+void Core::SendAssignment(const std::string& id, uint64_t session, const std::vector<AssignedSource>& sources) {
+  const EgressNumber number = fleet_.FindEgress(id);
+  if (IsCurrent({number, session})) fleet_.egress(number).port->SendAssignment(sources);
+}
+
 void Core::OnDrain(Session session) {
   if (IsCurrent(session)) fleet_.egress(session.egress).draining = true;
 }

@@ -1,0 +1,97 @@
+// Twice a second: every scheduler follows the policy revision and the assignments; the owner of the `control` lease also gives sources
+// to egresses, keeps their leases alive, and looks after the partitions.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mail/policy_document.h"
+#include "scheduler/core.h"
+#include "scheduler/mailbox.h"
+#include "storage/assignment_store.h"
+#include "storage/connection.h"
+#include "storage/policy_store.h"
+#include "storage/upkeep.h"
+
+namespace sluice::scheduler {
+
+struct ControlOptions {
+  Duration assignment_lease = std::chrono::seconds(15);
+  Duration upkeep_every = std::chrono::minutes(1);
+  storage::ContentUpkeep content;
+};
+
+class ControlLoop {
+ public:
+  // `parse` reads the stored document.
+  using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
+  ControlLoop(ControlOptions options, storage::ConnectionOptions connection, storage::PolicyStore& policies,
+              storage::AssignmentStore& assignments, ParsePolicy parse, Core& core, Mailbox& mailbox,
+              const Clock& clock, const Logger& log);
+  ~ControlLoop();
+
+  // Thread-safe.
+  void SetControl(bool held);
+  bool has_control() const;
+  void OnAssignmentResult(const std::string& egress, const std::string& source, int64_t epoch, bool bound,
+                          const std::string& error);
+  // Looks at everything now instead of at the next half second.
+  void Hurry();
+  // Returns when the policy of `revision` (or a later one) is in force here and the egresses have their assignments;
+  // names what is missing at the deadline.
+  std::vector<std::string> AwaitRevision(int64_t revision, Duration patience);
+
+ private:
+  struct Result {
+    std::string egress, source;
+    int64_t epoch = 0;
+    bool bound = false;
+    std::string error;
+  };
+  void Run();
+  absl::Status Round();
+  absl::Status FollowPolicy();
+  absl::Status RecordResults();
+  absl::Status Assign(std::vector<storage::SourceAssignment>& current);
+  absl::Status SendAssignments(const std::vector<storage::SourceAssignment>& current,
+                               const std::vector<Core::ConnectedEgress>& egresses);
+  void Upkeep();
+  std::vector<Core::ConnectedEgress> Egresses();
+
+  const ControlOptions options_;
+  const storage::ConnectionOptions connection_;
+  storage::PolicyStore& policies_;
+  storage::AssignmentStore& assignments_;
+  const ParsePolicy parse_;
+  Core& core_;
+  Mailbox& mailbox_;
+  const Clock& clock_;
+  const Logger& log_;
+
+  PolicyDocument policy_;
+  // What each egress was told last, with the session it was told in.
+  std::map<std::string, std::pair<uint64_t, std::vector<AssignedSource>>> told_;
+  std::unique_ptr<storage::Upkeep> upkeep_;
+  SteadyInstant upkeep_at_{};
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_, changed_;
+  bool control_ = false, stop_ = false, hurry_ = false;
+  int64_t revision_ = 0;       // In force in the core.
+  int64_t told_revision_ = 0;  // All egresses have its assignments.
+  std::vector<Result> results_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::scheduler

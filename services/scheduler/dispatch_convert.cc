@@ -1,0 +1,185 @@
+#include "scheduler/dispatch_convert.h"
+
+#include "base/text.h"
+
+namespace sluice::scheduler {
+namespace {
+
+constexpr size_t kChunkBytes = 256 << 10;
+
+// STAGE_BODY → body, as the schema spells it.
+std::string StageName(v1::Stage stage) {
+  std::string name = v1::Stage_Name(stage);
+  if (name.starts_with("STAGE_")) name.erase(0, 6);
+  for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return name;
+}
+
+AttemptReport ReportFrom(v1::AttemptReport& from) {
+  v1::Attempt& attempt = *from.mutable_attempt();
+  AttemptReport out;
+  out.entry_id = static_cast<int64_t>(from.queue_entry_id());
+  out.message_id = static_cast<int64_t>(from.message_id());
+  out.attempt_id = static_cast<int64_t>(from.attempt_id());
+  out.number = from.report_number();
+  out.attempt = attempt.number();
+  out.disposition = attempt.disposition();
+  out.stage = StageName(attempt.stage());
+  out.source = std::move(*attempt.mutable_source());
+  out.mx_host = std::move(*attempt.mutable_mx_host());
+  out.mx_address = std::move(*attempt.mutable_mx_address());
+  out.enhanced_status = std::move(*attempt.mutable_reply()->mutable_enhanced_status());
+  out.reply = std::move(*attempt.mutable_reply()->mutable_text());
+  out.reply_code = attempt.reply().code();
+  out.reply_class = std::move(*attempt.mutable_reply_class());
+  if (attempt.has_tls() && !attempt.tls().version().empty()) {
+    out.tls = Cat(attempt.tls().version(), " ", attempt.tls().cipher(), attempt.tls().verified() ? " verified" : "");
+  }
+  out.started_at = FromMicros(attempt.started_at_micros());
+  out.duration_micros = attempt.duration_micros();
+  out.possible_duplicate = attempt.possible_duplicate();
+  return out;
+}
+
+void FillContent(const Content& content, v1::MessageContent& out) {
+  out.set_encoding(static_cast<v1::ContentEncoding>(content.encoding));
+  out.set_size_bytes(content.size_bytes);
+  out.set_prepended_headers(content.prepended_headers);
+  out.set_has_8bit(content.has_8bit);
+  out.set_needs_smtputf8(content.needs_smtputf8);
+  out.set_merge(content.merge);
+  out.set_dsn_envelope_id(content.dsn_envelope_id);
+  out.set_dsn_return(content.dsn_return);
+}
+
+void AddContent(const Content& content, v1::DeliverResponse& response) {
+  size_t offset = 0;
+  do {
+    v1::ContentChunk& chunk = *response.add_contents();
+    chunk.set_message_id(static_cast<uint64_t>(content.message_id));
+    if (offset == 0) {
+      FillContent(content, *chunk.mutable_content());
+      chunk.set_return_path(content.return_path);
+    }
+    const size_t size = std::min(kChunkBytes, content.data.size() - offset);
+    chunk.mutable_content()->set_data(content.data.data() + offset, size);
+    offset += size;
+    chunk.set_last(offset == content.data.size());
+  } while (offset < content.data.size());
+}
+
+void AddRelease(ReleasedEntry& entry, v1::Release& out) {
+  out.set_queue_entry_id(static_cast<uint64_t>(entry.entry_id));
+  out.set_message_id(static_cast<uint64_t>(entry.message_id));
+  out.set_attempt_id(static_cast<uint64_t>(entry.attempt_id));
+  out.set_attempt(entry.attempt);
+  out.set_recipient(std::move(entry.payload.recipient));
+  out.set_source(std::move(entry.source));
+  out.set_provider(std::move(entry.provider));
+  out.set_site(std::move(entry.site));
+  for (std::string& host : entry.mx_hosts) out.add_mx_hosts(std::move(host));
+  out.set_priority(static_cast<v1::Priority>(entry.priority));
+  out.set_not_after_micros(ToMicros(entry.not_after));
+  for (auto& [name, value] : entry.payload.merge_values) (*out.mutable_merge_values())[name] = std::move(value);
+  for (const int notify : entry.payload.dsn_notify) out.add_dsn_notify(notify);
+  out.set_tenant(std::move(entry.tenant));
+  out.set_stream(std::move(entry.stream));
+  out.set_campaign(std::move(entry.campaign));
+  out.set_pool(std::move(entry.pool));
+}
+
+}  // namespace
+
+EgressHello FromProto(const v1::Hello& hello) {
+  return {.egress_id = hello.egress_id(),
+          .version = hello.version(),
+          .incarnation = hello.incarnation(),
+          .credit_entries = hello.credit_entries(),
+          .credit_bytes = hello.credit_bytes(),
+          .bind_addresses = {hello.bind_addresses().begin(), hello.bind_addresses().end()}};
+}
+
+DeliverInput FromProto(v1::DeliverRequest& request) {
+  DeliverInput out;
+  for (const uint64_t id : request.begun()) out.begun.push_back(static_cast<int64_t>(id));
+  out.reports.reserve(static_cast<size_t>(request.reports_size()));
+  for (v1::AttemptReport& report : *request.mutable_reports()) out.reports.push_back(ReportFrom(report));
+  for (v1::Return& returned : *request.mutable_returns()) {
+    out.returns.push_back({.entry_id = static_cast<int64_t>(returned.queue_entry_id()),
+                           .attempt_id = static_cast<int64_t>(returned.attempt_id()),
+                           .reason = std::move(*returned.mutable_reason())});
+  }
+  for (const uint64_t id : request.content_needed()) out.content_needed.push_back(static_cast<int64_t>(id));
+  for (const uint64_t id : request.inventory().begun()) out.inventory.push_back(static_cast<int64_t>(id));
+  for (const uint64_t id : request.inventory().reported()) out.inventory.push_back(static_cast<int64_t>(id));
+  out.inventory_complete = request.inventory().complete();
+  return out;
+}
+
+void ToProto(DeliverBatch& batch, v1::DeliverResponse& response) {
+  for (const auto& content : batch.contents) AddContent(*content, response);
+  for (ReleasedEntry& entry : batch.releases) AddRelease(entry, *response.add_releases());
+  if (batch.settled_through >= 0) response.set_settled_through(batch.settled_through);
+  for (const int64_t number : batch.not_owned) response.add_not_owned(number);
+}
+
+v1::Assignment ToProto(const std::vector<AssignedSource>& sources) {
+  v1::Assignment out;
+  for (const AssignedSource& source : sources) {
+    v1::AssignedSource& to = *out.add_sources();
+    to.set_name(source.name);
+    to.set_bind_address(source.bind);
+    to.set_ehlo(source.ehlo);
+    to.set_epoch(source.epoch);
+    to.mutable_limits()->set_connections(source.connections);
+    to.mutable_limits()->set_messages_per_connection(source.messages_per_connection);
+  }
+  return out;
+}
+
+HandedBatch FromProto(v1::AcceptedBatch& batch) {
+  HandedBatch out{.shard = batch.shard(), .writer = batch.writer(), .seq = batch.seq(), .messages = {}};
+  out.messages.reserve(static_cast<size_t>(batch.messages_size()));
+  for (v1::AcceptedMessage& from : *batch.mutable_messages()) {
+    HandedMessage& to = out.messages.emplace_back();
+    to.message_id = from.message_id();
+    to.part = from.content_partition();
+    to.tenant = std::move(*from.mutable_tenant());
+    to.stream = std::move(*from.mutable_stream());
+    to.campaign = std::move(*from.mutable_campaign());
+    to.sender_domain = std::move(*from.mutable_sender_domain());
+    for (const std::string& tag : from.tags()) Append(to.tags, tag, "\n");
+    to.priority = from.priority();
+    to.accepted_at = FromMicros(from.accepted_at_micros());
+    to.due_at = FromMicros(from.due_at_micros());
+    to.expires_at = FromMicros(from.expires_at_micros());
+    if (!from.content().data().empty()) {
+      v1::MessageContent& content = *from.mutable_content();
+      auto kept = std::make_shared<Content>();
+      kept->message_id = from.message_id();
+      kept->return_path = std::move(*from.mutable_return_path());
+      kept->prepended_headers = std::move(*content.mutable_prepended_headers());
+      kept->data = std::move(*content.mutable_data());
+      kept->dsn_envelope_id = std::move(*content.mutable_dsn_envelope_id());
+      kept->encoding = content.encoding();
+      kept->size_bytes = content.size_bytes();
+      kept->has_8bit = content.has_8bit();
+      kept->needs_smtputf8 = content.needs_smtputf8();
+      kept->merge = content.merge();
+      kept->dsn_return = content.dsn_return();
+      to.content = std::move(kept);
+    }
+    to.recipients.reserve(static_cast<size_t>(from.recipients_size()));
+    for (v1::AcceptedRecipient& recipient : *from.mutable_recipients()) {
+      HandedRecipient& added = to.recipients.emplace_back();
+      added.domain = std::move(*recipient.mutable_domain());
+      added.payload.recipient = std::move(*recipient.mutable_address());
+      for (const auto& [name, value] : recipient.merge_values()) added.payload.merge_values.emplace_back(name, value);
+      added.payload.dsn_notify.assign(recipient.dsn_notify().begin(), recipient.dsn_notify().end());
+      added.engagement = recipient.engagement();
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice::scheduler

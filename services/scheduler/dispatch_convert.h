@@ -1,0 +1,18 @@
+// Dispatch's wire messages ↔ the core's values.
+#pragma once
+
+#include "scheduler/types.h"
+#include "sluice/v1/dispatch.pb.h"
+
+namespace sluice::scheduler {
+
+EgressHello FromProto(const v1::Hello& hello);
+// Moves the strings out.
+DeliverInput FromProto(v1::DeliverRequest& request);
+// Appends; contents longer than a chunk become several, in order.
+void ToProto(DeliverBatch& batch, v1::DeliverResponse& response);
+v1::Assignment ToProto(const std::vector<AssignedSource>& sources);
+// Hand-off; moves the strings out.
+HandedBatch FromProto(v1::AcceptedBatch& batch);
+
+}  // namespace sluice::scheduler

@@ -1,0 +1,38 @@
+// The Dispatch face: pairs an egress's Control and Deliver streams into one EgressPort for the core, and turns wire messages into
+// the core's values. gRPC stays in the .cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "scheduler/core.h"
+#include "scheduler/mailbox.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace sluice::scheduler {
+
+// What control wants to know beside the core. Called on gRPC threads.
+struct DispatchEvents {
+  std::function<void(const EgressHello& hello)> connected;
+  std::function<void(const std::string& egress, const std::string& source, int64_t epoch, bool bound,
+                     const std::string& error)>
+      assignment_result;
+};
+
+class DispatchFace {
+ public:
+  virtual ~DispatchFace() = default;
+  virtual grpc::Service& service() = 0;
+  // Ends every stream and takes no new one.
+  virtual void Shutdown() = 0;
+};
+
+std::unique_ptr<DispatchFace> MakeDispatchFace(Core& core, Mailbox& mailbox, const Logger& log,
+                                               uint64_t incarnation, DispatchEvents events);
+
+}  // namespace sluice::scheduler

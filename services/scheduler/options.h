@@ -1,0 +1,36 @@
+// The scheduler's configuration.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "scheduler/core.h"
+#include "wire/credentials.h"
+
+namespace sluice::scheduler {
+
+struct Options {
+  std::string id;  // Default: host name and process id.
+  std::string postgres_url;
+  int64_t shards = 16;
+  std::string dispatch_listen = "127.0.0.1:7101";
+  std::string intake_listen = "127.0.0.1:7102";
+  // What ingest dials; default: intake_listen with its real port.
+  std::string intake_endpoint;
+  std::string admin_listen = "127.0.0.1:7103";
+  std::string admin_endpoint;
+  std::string metrics_listen = "127.0.0.1:9102";
+  wire::CredentialsConfig internal, admin;
+  std::vector<std::string> dns_forwarders;
+  Duration lease = std::chrono::seconds(10);
+  int64_t most_shards = 127;
+  int64_t content_budget_mb = 512;
+  Duration drain = std::chrono::seconds(20);
+  int64_t content_partition_mb = 16384;
+  Duration content_partition_age = std::chrono::hours(6);
+
+  void Bind(Config& config);
+};
+
+}  // namespace sluice::scheduler
