@@ -53,7 +53,7 @@ absl::StatusOr<Duration> ParseDuration(std::string_view text) {
     double number = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number,
                                               std::chars_format::fixed);
-    if (error != std::errc() || number < 0) return bad("a number is missing");
+    if (error != std::errc() || !(number >= 0)) return bad("a number is missing");
     rest.remove_prefix(static_cast<size_t>(end - rest.data()));
     size_t letters = 0;
     while (letters < rest.size() && rest[letters] >= 'a' && rest[letters] <= 'z') ++letters;

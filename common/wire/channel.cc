@@ -4,7 +4,7 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include "base/status.h"
-#include "wire/limits.h"
+#include "mail/limits.h"
 
 namespace sluice::wire {
 namespace {
@@ -19,8 +19,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& ad
                                                            const ChannelOptions& options) {
   ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(options.credentials, address));
   grpc::ChannelArguments args;
-  args.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  args.SetMaxSendMessageSize(kMaxMessageBytes);
+  args.SetMaxReceiveMessageSize(limits::kGrpcMessageBytes);
+  args.SetMaxSendMessageSize(limits::kGrpcMessageBytes);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(options.keepalive_interval));
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(options.keepalive_timeout));
   args.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "wire/limits.h"
+#include "mail/limits.h"
 
 namespace sluice::wire {
 namespace {
@@ -27,8 +27,8 @@ void EnableHealthAndReflection() {
 }
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.SetMaxReceiveMessageSize(limits::kGrpcMessageBytes);
+  builder.SetMaxSendMessageSize(limits::kGrpcMessageBytes);
   // Reflection is the only service that blocks a thread.
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
