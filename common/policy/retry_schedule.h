@@ -1,0 +1,46 @@
+// When a deferred entry is tried again. Built in: 5 minutes, doubling, at most 4 hours, each wait
+// 10% longer or shorter by chance so that what failed together does not come back together. Five
+// minutes pass most greylists at the second attempt; four hours are the field's common ceiling (RFC
+// 5321 section 4.5.4.1 asks for 30 minutes or more in the long run). Pure.
+#pragma once
+
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "mail/disposition.h"
+#include "mail/policy_document.h"
+
+namespace sluice {
+
+inline constexpr Duration kFirstRetryWait = std::chrono::minutes(5);
+inline constexpr Duration kLongestRetryWait = std::chrono::hours(4);
+inline constexpr double kRetryJitter = 0.1;
+
+// Before the attempt that follows `attempts_made` ≥ 1 ones, without jitter. A schedule without
+// waits is the built-in one.
+Duration RetryWait(const RetrySchedule& schedule, int attempts_made);
+
+// `unit_random` in [0, 1): 0 is 10% early, 0.5 is exact.
+Instant NextDue(const RetrySchedule& schedule, int attempts_made, Instant now, double unit_random);
+// The same, never after `expires_at`: an entry due at its expiry is not attempted again but ended
+// as expired then.
+Instant NextDue(const RetrySchedule& schedule, int attempts_made, Instant now, double unit_random,
+                Instant expires_at);
+constexpr bool IsExpired(Instant expires_at, Instant now) { return now >= expires_at; }
+
+// Which schedule a stream's deferral follows. Immutable.
+class RetrySchedules {
+ public:
+  explicit RetrySchedules(const PolicyDocument& policy);
+  // The stream's own where it applies to this class of reply, else the built-in one. Lives as long
+  // as this object.
+  const RetrySchedule& For(std::string_view stream, ReplyClass reply_class) const;
+
+ private:
+  RetrySchedule built_in_;
+  std::unordered_map<std::string, RetrySchedule, StringHash, std::equal_to<>> by_stream_;
+};
+
+}  // namespace sluice
