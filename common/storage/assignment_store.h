@@ -16,11 +16,11 @@ namespace sluice::storage {
 class ConnectionPool;
 
 struct SourceAssignment {
-  std::string source, egress;
+  std::string source{}, egress{};
   int64_t epoch = 0;  // Rises with every claim.
   Instant assigned_at{}, lease_until{};
-  std::string state;  // `assigned`, `bound`, `bind_failed`.
-  std::string detail;
+  std::string state{};  // `assigned`, `bound`, `bind_failed`.
+  std::string detail{};
   bool expired = false;
 };
 

@@ -16,7 +16,7 @@ class ConnectionPool;
 struct AuditEntry {
   int64_t id = 0;  // Given by the store.
   Instant at{};
-  std::string actor, method, request, outcome;
+  std::string actor{}, method{}, request{}, outcome{};
 };
 
 // Thread-safe.

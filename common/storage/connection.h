@@ -1,4 +1,5 @@
-// How to reach PostgreSQL, and the errors that come back: the only vocabulary that users of the storage layer need.
+// How to reach PostgreSQL, and the errors that come back: the only vocabulary that users of the
+// storage layer need.
 #pragma once
 
 #include <string>
@@ -8,8 +9,9 @@
 namespace sluice::storage {
 
 struct ConnectionOptions {
-  // libpq connection string or URI; several hosts allowed (target_session_attrs=read-write is added).
-  std::string url;
+  // libpq connection string or URI; several hosts allowed (target_session_attrs=read-write is
+  // added).
+  std::string url{};
   // Shown in pg_stat_activity.
   std::string application_name = "sluice";
   // Bounds every statement but COMMIT.

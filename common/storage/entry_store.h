@@ -18,19 +18,20 @@ struct QueueEntryRow {
   int64_t id = 0, message_id = 0;
   Instant accepted_at{}, due_at{}, expires_at{};
   int16_t attempts = 0, priority = 1;
-  std::string tenant, stream, campaign, domain, sender_domain, recipient, last_source, held, tags;
-  std::string provider;  // By domain_route; `unresolved` before the first lookup.
-  std::string metadata_json;
+  std::string tenant{}, stream{}, campaign{}, domain{}, sender_domain{}, recipient{}, last_source{},
+      held{}, tags{};
+  std::string provider{};  // By domain_route; `unresolved` before the first lookup.
+  std::string metadata_json{};
 };
 
 // Empty fields match everything.
 struct QueueFilter {
-  std::string tenant, stream, campaign, domain, sender_domain, provider, last_source;
+  std::string tenant{}, stream{}, campaign{}, domain{}, sender_domain{}, provider{}, last_source{};
   bool only_held = false;
 };
 
 struct QueueGroup {
-  std::string name;
+  std::string name{};
   int64_t entries = 0;
   Instant oldest_accepted_at{}, next_due_at{};
 };

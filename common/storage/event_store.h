@@ -22,18 +22,19 @@ struct StoredEvent {
   int64_t seq = 0;
   Instant occurred_at{};
   int64_t message_id = 0, queue_entry_id = 0, attempt_id = 0;
-  std::string kind;
+  std::string kind{};
   int16_t attempt = 0, reply_code = 0;
   int64_t duration_micros = 0;
   bool possible_duplicate = false;
-  std::string stage, tenant, stream, campaign, recipient, pool, provider, site, source, mx_host,
-      mx_address, enhanced_status, reply, reply_class, tls, egress, detail;
-  std::optional<Instant> due_at;
-  std::string metadata_json;
+  std::string stage{}, tenant{}, stream{}, campaign{}, recipient{}, pool{}, provider{}, site{},
+      source{}, mx_host{}, mx_address{}, enhanced_status{}, reply{}, reply_class{}, tls{}, egress{},
+      detail{};
+  std::optional<Instant> due_at{};
+  std::string metadata_json{};
 };
 
 struct EventPage {
-  std::vector<StoredEvent> events;  // In order of number.
+  std::vector<StoredEvent> events{};  // In order of number.
   // Every event of the shard up to this number has been looked at; pass it as the next `after_seq`.
   int64_t scanned_to = 0;
 };

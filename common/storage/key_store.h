@@ -14,10 +14,10 @@ namespace sluice::storage {
 class ConnectionPool;
 
 struct ApiKey {
-  std::string id, tenant, label;
-  std::string secret_hash;  // SHA-256, 32 bytes.
+  std::string id{}, tenant{}, label{};
+  std::string secret_hash{};  // SHA-256, 32 bytes.
   Instant created_at{};
-  std::optional<Instant> revoked_at;
+  std::optional<Instant> revoked_at{};
 };
 
 // Thread-safe.

@@ -18,36 +18,36 @@ class ConnectionPool;
 struct PolicyRevision {
   int64_t revision = 0;  // From 1.
   Instant applied_at{};
-  std::string author, reason;
+  std::string author{}, reason{};
 };
 
 struct StoredPolicy {
-  PolicyRevision revision;
-  std::string document_json;  // Proto JSON of sluice.v1.Policy.
+  PolicyRevision revision{};
+  std::string document_json{};  // Proto JSON of sluice.v1.Policy.
 };
 
 // What of a policy is also kept as rows; replaces the rows of the revision before.
 struct PolicyProjection {
   struct Source {
-    std::string name, address, bind, ehlo;
+    std::string name{}, address{}, bind{}, ehlo{};
   };
   struct Pool {
-    std::string name, overflow;
+    std::string name{}, overflow{};
   };
   struct Member {
-    std::string pool, source;
+    std::string pool{}, source{};
     int32_t weight = 1;
     bool reserve = false;
   };
-  std::vector<Source> sources;
-  std::vector<Pool> pools;
-  std::vector<Member> members;
+  std::vector<Source> sources{};
+  std::vector<Pool> pools{};
+  std::vector<Member> members{};
 };
 
 struct PolicyChange {
   int64_t base_revision = 0;  // 0 = whatever is current.
-  std::string author, reason, document_json;
-  PolicyProjection projection;
+  std::string author{}, reason{}, document_json{};
+  PolicyProjection projection{};
 };
 
 // Thread-safe.

@@ -26,35 +26,35 @@ namespace sluice::storage {
 // ---- ingest: accept ---------------------------------------------------------------------------
 
 struct AcceptedRecipient {
-  std::string address;
-  std::string domain;
-  std::string metadata_json;      // Empty = none.
-  std::string merge_values_json;  // Empty = none.
+  std::string address{};
+  std::string domain{};
+  std::string metadata_json{};      // Empty = none.
+  std::string merge_values_json{};  // Empty = none.
   int16_t engagement = 0;
   int16_t dsn_notify = 0;  // Bit set as in queue_entry.dsn_notify.
 };
 
 struct AcceptedMessage {
   // Zero key = no idempotency: always accepted.
-  std::optional<Hash128> key_hash;
-  Hash128 digest;
-  std::string verdicts;  // Opaque bytes given back on a repeated key; empty = none.
+  std::optional<Hash128> key_hash{};
+  Hash128 digest{};
+  std::string verdicts{};  // Opaque bytes given back on a repeated key; empty = none.
 
-  std::string tenant, stream, campaign;
-  std::string return_path;  // Empty = null path.
-  std::string sender_domain;
-  std::string tags;  // `name=value` lines.
+  std::string tenant{}, stream{}, campaign{};
+  std::string return_path{};  // Empty = null path.
+  std::string sender_domain{};
+  std::string tags{};  // `name=value` lines.
   int16_t priority = 1;
   Instant accepted_at{}, due_at{}, expires_at{};
 
-  std::string prepended_headers;
-  std::string content;  // As stored.
+  std::string prepended_headers{};
+  std::string content{};  // As stored.
   int16_t encoding = 1;
   int32_t size_bytes = 0;
   int16_t flags = 0;  // 1 has_8bit, 2 needs_smtputf8, 4 merge.
   int16_t dsn_return = 0;
-  std::string dsn_envelope_id;
-  std::vector<AcceptedRecipient> recipients;
+  std::string dsn_envelope_id{};
+  std::vector<AcceptedRecipient> recipients{};
 };
 
 // What became of one message of a batch.
@@ -66,11 +66,11 @@ struct AcceptOutcome {
   };
   Kind kind = Kind::kAccepted;
   int64_t message_id = 0;
-  std::string verdicts;
+  std::string verdicts{};
 };
 
 struct AcceptResult {
-  std::vector<AcceptOutcome> outcomes;  // In the order of the batch.
+  std::vector<AcceptOutcome> outcomes{};  // In the order of the batch.
   int64_t seq = 0;  // Number of (shard, writer); 0 = nothing new, no batch row written.
   int32_t content_partition = 0;
 };
@@ -98,7 +98,8 @@ struct LoadedEntry {
   Instant accepted_at{}, due_at{}, expires_at{};
   int32_t part = 0;
   int16_t attempts = 0, crashes = 0, priority = 1, engagement = 0;
-  std::string_view tenant, stream, campaign, domain, last_source, held, tags, sender_domain;
+  std::string_view tenant{}, stream{}, campaign{}, domain{}, last_source{}, held{}, tags{},
+      sender_domain{};
 };
 
 struct WriterMark {
@@ -117,13 +118,13 @@ struct TailedBatch {
 // Everything egress needs of one entry beyond the index.
 struct EntryPayload {
   int64_t id = 0, message_id = 0;
-  std::string recipient;
-  std::string merge_values_json;
+  std::string recipient{};
+  std::string merge_values_json{};
   int16_t dsn_notify = 0;
 };
 struct MessagePayload {
   int64_t id = 0;
-  std::string return_path, dsn_envelope_id, prepended_headers, content;
+  std::string return_path{}, dsn_envelope_id{}, prepended_headers{}, content{};
   int16_t encoding = 1, flags = 0, dsn_return = 0;
   int32_t size_bytes = 0;
 };
@@ -154,10 +155,10 @@ class QueueReader {
   };
   virtual absl::StatusOr<std::vector<MessagePayload>> FetchMessages(
       const std::vector<ContentKey>& keys) = 0;
-  // Of these writers, those registered and alive (their session lock is held), and those provably
-  // gone.
+  // Those whose connection is provably gone. Their last batches are seen by a Tail that begins
+  // after this answer: tail once more before retiring one.
   struct WriterLife {
-    std::vector<int64_t> gone;
+    std::vector<int64_t> gone{};
   };
   virtual absl::StatusOr<WriterLife> CheckWriters(const std::vector<int64_t>& writers) = 0;
 };
@@ -172,27 +173,32 @@ struct ShardEpoch {
   int64_t last_seq = 0;  // Highest event number of the shard so far.
 };
 
-// What happens to one entry, and the event that says so.
+// What happens to one entry, and the event that says so. `shard` of it is in its ids.
 struct Settlement {
   enum class Change {
     kEnd,    // Delete the entry.
-    kDefer,  // New due_at, attempts, last_source.
-    kHold,   // Set held, crashes.
-    kNone,   // Only the event (superseded, late_delivery): written once per attempt_id.
+    kDefer,  // Set due_at (kept when absent), attempts, crashes, held, and last_source to `source`
+             // unless that is empty.
+    kHold,   // Set held and crashes.
+    kNone,   // Only the event (superseded, late_delivery): once per message and attempt_id, unless
+             // attempt_id is 0.
   };
   Change change = Change::kEnd;
   int64_t entry_id = 0, message_id = 0, attempt_id = 0;
-  std::string kind;  // Event kind in lower case; empty = no event.
+  std::string kind{};  // Event kind in lower case; empty = no event.
   Instant occurred_at{};
-  std::optional<Instant> due_at;
-  int16_t attempts = 0, crashes = 0;
-  std::string held;
+  std::optional<Instant> due_at{};
+  int16_t attempts = 0, crashes = 0;  // `attempts` is also the event's attempt number.
+  std::string held{};
   // Of the attempt.
-  std::string stage, source, mx_host, mx_address, enhanced_status, reply, reply_class, tls, egress;
-  std::string pool, provider, site, detail;
+  std::string stage{}, source{}, mx_host{}, mx_address{}, enhanced_status{}, reply{}, reply_class{},
+      tls{}, egress{};
+  std::string pool{}, provider{}, site{}, detail{};
   int16_t reply_code = 0;
   int64_t duration_micros = 0;
   bool possible_duplicate = false;
+  // Only for kNone, where neither an entry nor an earlier event of it can say.
+  std::string tenant{}, stream{}, campaign{}, recipient{}, metadata_json{};
 };
 
 struct SettleResult {
@@ -202,22 +208,26 @@ struct SettleResult {
     bool held = false;
     int64_t last_seq = 0;
   };
-  std::vector<Shard> shards;
-  // Entries of change kEnd or kDefer that were no longer there (no event was written for them).
-  std::vector<int64_t> missing;
+  std::vector<Shard> shards{};
+  // Entries of change kEnd, kDefer or kHold that were no longer there (no event was written for
+  // them).
+  std::vector<int64_t> missing{};
 };
 
 // Serial: one object per scheduler process settles all its shards. Not thread-safe.
 class Settler {
  public:
   virtual ~Settler() = default;
-  // One transaction. On Unknown (in doubt) the caller repeats the very same call on a new Settler:
-  // attempt ids and the deletes make it idempotent; last_seq must be read again first (LastSeq).
+  // One transaction; an entry may occur several times, its changes are made in order. On Unknown
+  // (in doubt) the caller repeats the very same call on a new Settler, with last_seq read again
+  // (LastSeq): what was written is found written, and no event comes twice. InvalidArgument: a
+  // settlement of a shard that `shards` does not name, or a bad row.
   virtual absl::StatusOr<SettleResult> Settle(const std::vector<ShardEpoch>& shards,
                                               const std::vector<Settlement>& settlements) = 0;
   virtual absl::StatusOr<int64_t> LastSeq(int shard) = 0;
-  // Deletes accept_batch rows at or below the marks, older than `before`, keeping the newest of
-  // each writer that lives; and all of the writers named gone once passed.
+  // Deletes accept_batch rows at or below the marks and accepted before `before`, but the newest of
+  // each writer that is not named gone; then the registration of those of `gone` that have no rows
+  // left.
   virtual absl::Status TrimBatches(const std::vector<WriterMark>& marks,
                                    const std::vector<int64_t>& gone, Instant before) = 0;
 };

@@ -14,7 +14,7 @@ namespace sluice::storage {
 class ConnectionPool;
 
 struct DomainRoute {
-  std::string domain, site, provider;
+  std::string domain{}, site{}, provider{};
   Instant resolved_at{};
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "storage/binary_array.h"
 
 namespace sluice::storage {
 
@@ -31,11 +32,24 @@ std::string BytesOf(const pqxx::field& field);
 // A bigint[]; a null element reads as nullopt.
 std::vector<std::optional<int64_t>> IntsOf(const pqxx::field& field);
 
-// Array parameters of a prepared statement, in order.
+template <class T, class Container>
+BinaryArray<T> ArrayOf(const Container& values) {
+  BinaryArray<T> array;
+  for (const auto& value : values) {
+    if constexpr (std::is_integral_v<T>) {
+      array.Add(static_cast<T>(value));
+    } else {
+      array.Add(value);
+    }
+  }
+  return array;
+}
+
+// Array parameters of a statement, in order.
 class Parameters {
  public:
   template <class Array>
-  Parameters& Add(Array& array) {
+  Parameters& Add(Array&& array) {
     const std::string_view bytes = array.Encoded();
     values_.emplace_back(bytes.data(), bytes.size());
     return *this;

@@ -24,9 +24,9 @@ struct ContentUpkeep {
 };
 
 struct UpkeepReport {
-  std::vector<std::string> created, dropped;  // Names of partitions.
+  std::vector<std::string> created{}, dropped{};  // Names of partitions.
   // Steps left for the next run, with the reason.
-  std::vector<std::string> postponed;
+  std::vector<std::string> postponed{};
 };
 
 // Not thread-safe; a connection of its own. Two at once do no harm: an advisory lock lets one of

@@ -1,0 +1,143 @@
+// Statements of the settling path. Internal; a test prepares and explains every one against the
+// migrated schema.
+#pragma once
+
+namespace sluice::storage::sql {
+
+// A statement of its own before any that checks epochs: only then does the check see what a
+// takeover committed.
+inline constexpr const char* kFenceLock =
+    "select count(*) from (select pg_advisory_xact_lock_shared(7, s::int)"
+    " from unnest($1::smallint[]) s offset 0) locked";
+
+// Ends and changes entries, and writes one event for each row that really was ended or changed,
+// numbered on from last_seq per shard. A change that finds everything as it should be changes
+// nothing: that is how a repeated call is found out. Answers: per shard of the fence its last_seq
+// or null when the epoch is another's; the shards and numbers reached; which entries were written,
+// when not all were.
+inline constexpr const char* kSettle = R"sql(
+with fence as materialized (
+  select array(select case when l.epoch = s.epoch then s.last_seq end
+               from unnest($1::smallint[], $2::bigint[], $3::bigint[]) with ordinality
+                      as s(shard, epoch, last_seq, place)
+               left join shard_lease l on l.shard = s.shard
+               order by s.place) as last_seqs),
+input as materialized (
+  select i.* from unnest(
+      $4::bigint[], $5::smallint[], $6::smallint[], $7::bigint[], $8::bigint[], $9::timestamptz[],
+      $10::timestamptz[], $11::smallint[], $12::smallint[], $13::smallint[], $14::boolean[],
+      $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
+      $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[],
+      $29::text[]) with ordinality
+    as i(entry_id, place, change, attempt_id, duration_micros, occurred_at, due_at, attempts,
+         crashes, reply_code, possible_duplicate, kind, held, stage, source, mx_host, mx_address,
+         enhanced_status, reply, reply_class, tls, egress, pool, provider, site, detail, n)
+  where (select last_seqs from fence)[i.place] is not null),
+ended as (
+  delete from queue_entry q using input i
+  where i.change = 0 and q.id = i.entry_id
+  returning i.*, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),
+changed as (
+  update queue_entry q
+  set due_at = case i.change when 1 then coalesce(i.due_at, q.due_at) else q.due_at end,
+      attempts = case i.change when 1 then i.attempts else q.attempts end,
+      last_source = case when i.change = 1 and i.source <> '' then i.source else q.last_source end,
+      crashes = i.crashes,
+      held = i.held
+  from input i
+  where i.change in (1, 2) and q.id = i.entry_id
+    and (q.crashes <> i.crashes or q.held <> i.held
+         or (i.change = 1 and (q.attempts <> i.attempts or q.due_at <> coalesce(i.due_at, q.due_at)
+                               or (i.source <> '' and q.last_source <> i.source))))
+  returning i.*, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),
+written as (
+  insert into event (shard, seq, occurred_at, message_id, queue_entry_id, attempt_id, kind, attempt,
+                     stage, reply_code, duration_micros, possible_duplicate, tenant, stream,
+                     campaign, recipient, pool, provider, site, source, mx_host, mx_address,
+                     enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata)
+  select s.entry_id >> 56,
+         (select last_seqs from fence)[s.place] + row_number() over (partition by s.place order by s.n),
+         s.occurred_at, s.message_id, s.entry_id, s.attempt_id, s.kind, s.attempts, s.stage,
+         s.reply_code, s.duration_micros, s.possible_duplicate, s.tenant, s.stream, s.campaign,
+         s.recipient, s.pool, s.provider, s.site, s.source, s.mx_host, s.mx_address,
+         s.enhanced_status, s.reply, s.reply_class, s.tls, s.egress, s.detail, s.due_at, s.metadata
+  from (select * from ended union all select * from changed) s
+  where s.kind <> ''
+  returning shard, seq),
+reached as materialized (select shard, max(seq) as seq from written group by shard),
+counted as materialized (
+  select (select count(*) from ended) + (select count(*) from changed) as written,
+         (select count(*) from input) as asked)
+select (select last_seqs from fence),
+       array(select shard::bigint from reached order by shard),
+       array(select seq from reached order by shard),
+       case when (select written < asked from counted)
+            then array(select entry_id from ended union all select entry_id from changed) end)sql";
+
+// Those of the given entries that are there.
+inline constexpr const char* kStillThere =
+    "select array(select q.id from unnest($1::bigint[]) i(id) join queue_entry q on q.id = i.id)";
+
+// Events without a change, for shards whose fence held. Tenant and recipient come from the entry,
+// else from the last event of it, else from the caller.
+inline constexpr const char* kNote = R"sql(
+with input as materialized (
+  select i.* from unnest(
+      $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[],
+      $7::smallint[], $8::smallint[], $9::boolean[], $10::text[], $11::text[], $12::text[],
+      $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
+      $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[],
+      $27::text[], $28::bytea[], $29::bigint[]) with ordinality
+    as i(message_id, entry_id, attempt_id, duration_micros, occurred_at, due_at, attempts,
+         reply_code, possible_duplicate, kind, stage, source, mx_host, mx_address, enhanced_status,
+         reply, reply_class, tls, egress, pool, provider, site, detail, tenant, stream, campaign,
+         recipient, metadata, last_seq, n)
+  where i.attempt_id = 0
+     or not exists (select from event e
+                    where e.message_id = i.message_id and e.attempt_id = i.attempt_id)),
+written as (
+  insert into event (shard, seq, occurred_at, message_id, queue_entry_id, attempt_id, kind, attempt,
+                     stage, reply_code, duration_micros, possible_duplicate, tenant, stream,
+                     campaign, recipient, pool, provider, site, source, mx_host, mx_address,
+                     enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata)
+  select i.message_id >> 56,
+         i.last_seq + row_number() over (partition by i.message_id >> 56 order by i.n),
+         i.occurred_at, i.message_id, i.entry_id, i.attempt_id, i.kind, i.attempts, i.stage,
+         i.reply_code, i.duration_micros, i.possible_duplicate,
+         coalesce(nullif(i.tenant, ''), q.tenant, e.tenant, ''),
+         coalesce(nullif(i.stream, ''), q.stream, e.stream, ''),
+         coalesce(nullif(i.campaign, ''), q.campaign, e.campaign, ''),
+         coalesce(nullif(i.recipient, ''), q.recipient, e.recipient, ''),
+         i.pool, i.provider, i.site, i.source, i.mx_host, i.mx_address, i.enhanced_status, i.reply,
+         i.reply_class, i.tls, i.egress, i.detail, i.due_at,
+         coalesce(i.metadata, q.metadata, e.metadata)
+  from input i
+  left join queue_entry q on q.id = i.entry_id
+  left join lateral (select * from event e
+                     where e.message_id = i.message_id and e.queue_entry_id = i.entry_id
+                     order by e.seq desc limit 1) e on true
+  returning shard, seq),
+reached as materialized (select shard, max(seq) as seq from written group by shard)
+select array(select shard::bigint from reached order by shard),
+       array(select seq from reached order by shard))sql";
+
+inline constexpr const char* kLastSeq = R"sql(
+select greatest((select max(seq) from event where shard = $1::smallint),
+                (select event_floor from shard_lease where shard = $1::smallint), 0))sql";
+
+inline constexpr const char* kTrimBatches = R"sql(
+delete from accept_batch b
+using unnest($1::smallint[], $2::bigint[], $3::bigint[]) as m(shard, writer, seq)
+where b.shard = m.shard and b.writer = m.writer and b.seq <= m.seq
+  and b.accepted_at < timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+  and (b.writer = any($4::bigint[])
+       or b.seq < (select max(n.seq) from accept_batch n
+                   where n.shard = m.shard and n.writer = m.writer)))sql";
+
+inline constexpr const char* kTrimWriters = R"sql(
+delete from writer w
+where w.id = any($1::bigint[])
+  and not exists (select from shard_lease l
+                  join accept_batch b on b.shard = l.shard and b.writer = w.id))sql";
+
+}  // namespace sluice::storage::sql
