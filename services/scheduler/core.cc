@@ -167,6 +167,7 @@ void Core::OnShardLoaded(int shard, int64_t epoch) {
 void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   policy_revision_ = revision;
   routing_.emplace(policy);
+  retry_schedules_.emplace(policy);
   pools_.SetPolicy(policy);
   // Every entry not yet released is filed anew; those that wait for their time are routed when it comes.
   const Instant now = clock_.Now();

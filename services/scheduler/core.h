@@ -200,6 +200,7 @@ class Core {
   int Serve(FlowNumber number, Instant now, int most);
   void Begin(Slot slot, uint16_t source, const FlowKey& key);
   void Send(int64_t id, InFlight& flight, EntryPayload payload);
+  Instant RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
 
   // core_dispatch.cc
@@ -253,7 +254,7 @@ class Core {
 
   int64_t policy_revision_ = -1;
   std::optional<RoutingTable> routing_;
-  RetrySchedule retry_schedule_;
+  std::optional<RetrySchedules> retry_schedules_;
 
   std::vector<FetchRequest> to_fetch_;
   std::deque<Unsettled> unsettled_;

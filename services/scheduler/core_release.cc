@@ -162,6 +162,16 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .not_after = FromTicks(entry.expires)});
 }
 
+Instant Core::RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now) {
+  static const RetrySchedule kBuiltIn;
+  const RetrySchedule& schedule =
+      retry_schedules_.has_value()
+          ? retry_schedules_->For(names_.Name(facts_[entry.facts].stream),
+                                  ParseReplyClass(reply_class).value_or(ReplyClass::kRemoteSys))
+          : kBuiltIn;
+  return NextDue(schedule, attempts_made, now, random_(), FromTicks(entry.expires));
+}
+
 void Core::Defer(Slot slot, const storage::Settlement& evidence, Instant now) {
   Entry& entry = index_[slot];
   storage::Settlement settlement = evidence;
@@ -172,8 +182,7 @@ void Core::Defer(Slot slot, const storage::Settlement& evidence, Instant now) {
   if (settlement.kind.empty()) {
     settlement.kind = "deferred";
     settlement.change = storage::Settlement::Change::kDefer;
-    settlement.due_at = std::min(NextDue(retry_schedule_, settlement.attempts, now, random_()),
-                                 FromTicks(entry.expires));
+    settlement.due_at = RetryAt(entry, settlement.attempts, settlement.reply_class, now);
     CoreMetrics::Add(metrics_.deferred);
   } else {
     CoreMetrics::Add(metrics_.bounced);

@@ -120,8 +120,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     CoreMetrics::Add(metrics_.deferred);
     item.settlement.change = Change::kDefer;
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
-    item.settlement.due_at = std::min(NextDue(retry_schedule_, item.settlement.attempts, now, random_()),
-                                      FromTicks(entry.expires));
+    item.settlement.due_at = RetryAt(entry, item.settlement.attempts, report.reply_class, now);
   }
   PutUnsettled(std::move(item));
 }

@@ -13,17 +13,23 @@ void Pools::SetPolicy(const PolicyDocument& policy) {
       pool.sources.push_back(fleet_.SourceOf(member.source));
       pool.members.push_back({.weight = member.weight, .reserve = member.reserve});
     }
-    const auto same = std::find_if(before.begin(), before.end(), [&](const Pool& old) {
-      return old.name == pool.name && old.sources == pool.sources && old.members == pool.members;
-    });
-    if (same != before.end()) pool.rotations = std::move(same->rotations);
+    const auto old = std::find_if(before.begin(), before.end(), [&](const Pool& p) { return p.name == pool.name; });
+    if (old != before.end()) {
+      std::vector<int> earlier;
+      for (const uint16_t source : pool.sources) {
+        const auto at = std::find(old->sources.begin(), old->sources.end(), source);
+        earlier.push_back(at == old->sources.end() ? -1 : static_cast<int>(at - old->sources.begin()));
+      }
+      pool.rotations = std::move(old->rotations);
+      for (auto& [provider, rotation] : pool.rotations) rotation.Update(pool.members, earlier);
+    }
     pools_.push_back(std::move(pool));
   }
 }
 
 Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint16_t last_source) {
   Pool& pool = pools_[number];
-  eligible_.assign(pool.sources.size(), false);
+  eligible_.assign(pool.sources.size(), 0);
   bool any = false, can_send = false, has_credit = false;
   for (size_t i = 0; i < pool.sources.size(); ++i) {
     const uint16_t source = pool.sources[i];
@@ -33,13 +39,14 @@ Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint16_t l
     has_credit = true;
     if (!fleet_.PathHasRoom(source, site)) continue;
     if (source == last_source) return {.source = source};
-    eligible_[i] = any = true;
+    eligible_[i] = 1;
+    any = true;
   }
   if (!any) {
     return {.parked = !can_send ? Parked::kPool : has_credit ? Parked::kPath : Parked::kCredit};
   }
-  const auto [it, fresh] = pool.rotations.try_emplace(provider, pool.members);
-  const int picked = it->second.Pick(eligible_);
+  const auto [it, fresh] = pool.rotations.try_emplace(provider, std::span<const RotationMember>(pool.members));
+  const int picked = it->second.Pick(std::span<const uint8_t>(eligible_));
   if (picked < 0) return {.parked = Parked::kPool};
   return {.source = pool.sources[static_cast<size_t>(picked)]};
 }

@@ -22,7 +22,7 @@ struct Choice {
 class Pools {
  public:
   explicit Pools(Fleet& fleet) : fleet_(fleet) {}
-  // Keeps the rotation of a pool whose members and weights did not change.
+  // Members that stay keep their turn.
   void SetPolicy(const PolicyDocument& policy);
   size_t size() const { return pools_.size(); }
   const std::string& name(uint32_t pool) const { return pools_[pool].name; }
@@ -38,7 +38,7 @@ class Pools {
   };
   Fleet& fleet_;
   std::vector<Pool> pools_;
-  std::vector<bool> eligible_;  // Scratch.
+  std::vector<uint8_t> eligible_;  // Scratch.
 };
 
 }  // namespace sluice::scheduler

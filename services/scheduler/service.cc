@@ -1,0 +1,200 @@
+#include "scheduler/service.h"
+
+#include <unistd.h>
+
+#include <random>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "net/dns.h"
+#include "scheduler/control/control_loop.h"
+#include "scheduler/core_loop.h"
+#include "scheduler/dispatch_service.h"
+#include "scheduler/intake_service.h"
+#include "scheduler/lease_keeper.h"
+#include "scheduler/storage_ports.h"
+#include "storage/connection_pool.h"
+#include "storage/migrate.h"
+#include "telemetry/metrics.h"
+#include "wire/policy_convert.h"
+#include "wire/server.h"
+#include "wire/service_main.h"
+
+namespace sluice::scheduler {
+namespace {
+
+constexpr int kPoolSize = 4;
+constexpr auto kMostSkew = std::chrono::seconds(1);
+
+std::string DefaultId() {
+  char host[256] = "scheduler";
+  ::gethostname(host, sizeof host - 1);
+  return Cat(host, "-", ::getpid());
+}
+
+absl::StatusOr<std::unique_ptr<wire::Server>> Serve(const std::string& listen, const wire::CredentialsConfig& credentials,
+                                                    std::vector<grpc::Service*> services) {
+  wire::ServerOptions options;
+  options.listen = {listen};
+  options.credentials = credentials;
+  return wire::Server::Start(options, services);
+}
+
+// Numbers that are read at each scrape.
+void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& core) {
+  const auto counter = [&](std::string name, std::string help, CoreMetrics::Counter& value) {
+    metrics.AddComputed(std::move(name), std::move(help),
+                        [&value] { return static_cast<double>(value.load(std::memory_order_relaxed)); });
+  };
+  counter("sluice_scheduler_released_entries_total", "Entries given to an egress.", core.released);
+  counter("sluice_scheduler_returned_entries_total", "Entries that an egress gave back unbegun.", core.returned);
+  counter("sluice_scheduler_requeued_entries_total", "Entries taken back from a lost egress.", core.requeued_lost);
+  counter("sluice_scheduler_fetched_entries_total", "Entries whose content was read again.", core.fetched);
+  counter("sluice_scheduler_delivered_entries_total", "Entries that ended delivered.", core.delivered);
+  counter("sluice_scheduler_deferred_attempts_total", "Attempts that ended deferred.", core.deferred);
+  counter("sluice_scheduler_bounced_entries_total", "Entries that ended bounced.", core.bounced);
+  counter("sluice_scheduler_expired_entries_total", "Entries given up by age.", core.expired);
+  counter("sluice_scheduler_cancelled_entries_total", "Entries cancelled.", core.cancelled);
+  counter("sluice_scheduler_held_entries_total", "Entries put aside for a person.", core.held);
+  counter("sluice_scheduler_late_deliveries_total", "Deliveries of entries that had ended.", core.late_deliveries);
+  counter("sluice_scheduler_handed_batches_total", "Batches taken from hand-off.", core.handed_batches);
+  counter("sluice_scheduler_repeated_batches_total", "Batches handed off that were known.", core.repeated_batches);
+  counter("sluice_scheduler_tailed_batches_total", "Batches found in PostgreSQL.", core.tailed_batches);
+  counter("sluice_scheduler_settle_transactions_total", "Settling transactions begun.", core.settle_transactions);
+  counter("sluice_scheduler_settle_failures_total", "Settling transactions that failed.", core.settle_failures);
+  const auto gauge = [&](std::string name, std::string help, int64_t CoreSnapshot::*field) {
+    metrics.AddComputed(std::move(name), std::move(help),
+                        [&loop, field] { return static_cast<double>(loop.Snapshot().*field); });
+  };
+  gauge("sluice_scheduler_entries_count", "Entries in the index.", &CoreSnapshot::entries);
+  gauge("sluice_scheduler_in_flight_entries_count", "Entries given out.", &CoreSnapshot::in_flight);
+  gauge("sluice_scheduler_unsettled_reports_count", "Settlements not yet committed.", &CoreSnapshot::unsettled);
+  gauge("sluice_scheduler_content_bytes_count", "Bytes of content in memory.", &CoreSnapshot::content_bytes);
+  gauge("sluice_scheduler_flows_count", "Flows with ready entries.", &CoreSnapshot::flows);
+  gauge("sluice_scheduler_unrouted_entries_count", "Entries that no route names.", &CoreSnapshot::unrouted);
+  gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
+  metrics.AddProcess();
+}
+
+bool WaitUntil(const std::function<bool()>& condition, const Clock& clock, Duration patience) {
+  const SteadyInstant end = clock.Steady() + patience;
+  while (!condition()) {
+    if (clock.Steady() >= end) return false;
+    ::usleep(20'000);
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
+  if (options.postgres_url.empty()) {
+    return absl::InvalidArgumentError("postgres.url is missing: name the PostgreSQL primary, e.g. 'host=db dbname=sluice'");
+  }
+  if (options.id.empty()) options.id = DefaultId();
+  const SystemClock clock;
+  StderrSink sink;
+  const Logger log(sink, clock, "scheduler");
+  std::random_device entropy;
+  const uint64_t incarnation = uint64_t{entropy()} << 32 | entropy();
+
+  const storage::ConnectionOptions connection{.url = options.postgres_url, .application_name = "sluice-scheduler"};
+  RETURN_IF_ERROR(storage::Migrate(connection, {.shards = static_cast<int>(options.shards)}, clock.Now()));
+  storage::ConnectionPool pool(connection, kPoolSize);
+  const auto policies = storage::MakePolicyStore(pool);
+  const auto assignments = storage::MakeAssignmentStore(pool);
+  const auto routes = storage::MakeRouteStore(pool);
+  ResolverOptions dns;
+  dns.forwarders = options.dns_forwarders;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
+
+  Mailbox mailbox;
+  CoreMetrics core_metrics;
+  StoragePorts ports(connection, *routes, *resolver, mailbox, clock, log);
+  CoreOptions core_options;
+  core_options.content_budget_bytes = options.content_budget_mb << 20;
+  core_options.seed = incarnation;
+  Core core(core_options, clock, log, ports, core_metrics);
+  ports.Attach(core);
+  CoreLoop loop(core, mailbox);
+
+  ControlOptions control_options;
+  control_options.content.max_bytes = options.content_partition_mb << 20;
+  control_options.content.max_age = options.content_partition_age;
+  ControlLoop control(control_options, connection, *policies, *assignments, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
+  const auto dispatch = MakeDispatchFace(
+      core, mailbox, log, incarnation,
+      {.connected = [&](const EgressHello&) { control.Hurry(); },
+       .assignment_result = [&](const std::string& egress, const std::string& source, int64_t epoch, bool bound,
+                                const std::string& error) {
+         control.OnAssignmentResult(egress, source, epoch, bound, error);
+       }});
+  const auto intake = MakeIntakeFace(core, mailbox);
+  telemetry::Metrics metrics;
+  Register(metrics, loop, core_metrics);
+  std::unique_ptr<telemetry::MetricsExposer> exposer;
+  if (!options.metrics_listen.empty()) {
+    ASSIGN_OR_RETURN(exposer, telemetry::MetricsExposer::Start(options.metrics_listen, metrics));
+  }
+  ASSIGN_OR_RETURN(const auto dispatch_server,
+                   Serve(options.dispatch_listen, options.internal, {&dispatch->service()}));
+  ASSIGN_OR_RETURN(const auto intake_server, Serve(options.intake_listen, options.internal, {&intake->service()}));
+  if (options.intake_endpoint.empty()) options.intake_endpoint = intake_server->addresses().front();
+
+  const auto serving = [&](bool yes) {
+    dispatch_server->SetServing(yes);
+    intake_server->SetServing(yes);
+  };
+  LeaseOptions lease_options;
+  lease_options.owner = Cat(options.id, "/", incarnation);
+  lease_options.endpoint = options.intake_endpoint;
+  lease_options.length = options.lease;
+  lease_options.most_shards = static_cast<int>(options.most_shards);
+  lease_options.seed = static_cast<uint32_t>(incarnation);
+  LeaseKeeper keeper(
+      lease_options, connection, *assignments, clock, log,
+      {.taken =
+           [&](int shard, int64_t epoch, int64_t last_seq, std::vector<std::string> egresses) {
+             mailbox.Post([&core, shard, epoch, last_seq, egresses = std::move(egresses)] {
+               core.OnShardTaken(shard, epoch, last_seq, egresses);
+             });
+           },
+       .extended = [&](SteadyInstant until) { mailbox.Post([&core, until] { core.OnLeaseExtended(until); }); },
+       .lost = [&](int shard) { mailbox.Post([&core, shard] { core.OnShardLost(shard); }); },
+       .control = [&](bool held) { control.SetControl(held); },
+       .skew =
+           [&](Duration skew) {
+             const bool fine = skew < kMostSkew && skew > -kMostSkew;
+             if (!fine) log.Error("clock_skew", {{"seconds", static_cast<double>(skew.count()) * 1e-6}});
+             serving(fine);
+           }});
+  log.Info("started", {{"id", options.id}, {"version", wire::Version()},
+                       {"dispatch", dispatch_server->addresses().front()},
+                       {"intake", intake_server->addresses().front()}});
+  serving(true);
+  shutdown.Wait();
+
+  // Stop releasing, settle, hand over.
+  log.Info("stopping");
+  serving(false);
+  keeper.StopTaking();
+  intake->Shutdown();
+  loop.Run([](Core& c) { c.BeginHandover(); }, std::chrono::seconds(5));
+  const bool done = WaitUntil(
+      [&] {
+        auto settled = std::make_shared<bool>(false);
+        return loop.Run([settled](Core& c) { *settled = c.HandoverDone(); }, std::chrono::seconds(1)) && *settled;
+      },
+      clock, options.drain);
+  // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
+  keeper.Stop(done);
+  dispatch->Shutdown();
+  intake_server->Drain(std::chrono::seconds(1));
+  dispatch_server->Drain(std::chrono::seconds(1));
+  loop.Stop();
+  log.Info("stopped", {{"handed_over", done ? "true" : "false"}});
+  return absl::OkStatus();
+}
+
+}  // namespace sluice::scheduler

@@ -1,0 +1,447 @@
+#include <gmock/gmock.h>
+
+#include "unit/scheduler/core_rig.h"
+
+namespace sluice::scheduler {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr int kDelivered = 1, kDeferred = 2, kBounced = 3;
+
+struct CoreTest : ::testing::Test {
+  void SetUp() override {
+    rig.TakeShard();
+    port = rig.Connect();
+    rig.Bind();
+  }
+  CoreRig rig;
+  std::shared_ptr<FakePort> port;
+};
+
+TEST_F(CoreTest, HandsWhatWasHandedOffToAnEgressAndSettlesItsReport) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(1));
+  EXPECT_EQ(port->contents, 1u);
+  EXPECT_EQ(port->released[0].payload.recipient, "u@d.test");
+  EXPECT_EQ(port->released[0].attempt, 1);
+  EXPECT_EQ(port->released[0].pool, "warm");
+
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("delivered"));
+  EXPECT_EQ(port->settled_through, 1);
+  EXPECT_EQ(rig.core.Snapshot().entries, 0);
+  EXPECT_EQ(rig.core.Snapshot().content_bytes, 0);
+}
+
+TEST_F(CoreTest, AcknowledgesAReportOnlyAfterItsCommit) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.core.Turn();
+  EXPECT_EQ(port->settled_through, 0);
+  rig.Commit();
+  rig.core.Turn();
+  EXPECT_EQ(port->settled_through, 1);
+}
+
+TEST_F(CoreTest, ASettlementThatFailedIsTriedAgainAndNothingIsAcknowledgedMeanwhile) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.core.Turn();
+  ASSERT_THAT(rig.world.settling, SizeIs(1));
+  rig.world.settling.clear();
+  rig.core.OnSettleFailed();
+  rig.core.Turn();
+  EXPECT_EQ(port->settled_through, 0);
+  rig.clock.Advance(std::chrono::seconds(1));
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("delivered"));
+  EXPECT_EQ(port->settled_through, 1);
+}
+
+TEST_F(CoreTest, IgnoresABatchHandedOffAgainAfterItsEntriesAreLongSettled) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.Run();
+
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(1));
+  EXPECT_EQ(rig.core.Snapshot().entries, 0);
+}
+
+TEST_F(CoreTest, IgnoresATailThatArrivesAfterItsEntriesAreLongSettled) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.Run();
+
+  rig.core.OnTailed({{.shard = CoreRig::kShard, .writer = CoreRig::kWriter, .seq = 1,
+                      .first_entry_id = rig.Id(1), .last_entry_id = rig.Id(1)}});
+  EXPECT_THAT(rig.world.ranges, IsEmpty());
+}
+
+TEST_F(CoreTest, TailsWhatWasNeverHandedOff) {
+  rig.core.OnTailed({{.shard = CoreRig::kShard, .writer = CoreRig::kWriter, .seq = 1,
+                      .first_entry_id = rig.Id(1), .last_entry_id = rig.Id(2)}});
+  ASSERT_THAT(rig.world.ranges, SizeIs(1));
+  // The hand-off that comes late brings nothing new.
+  rig.HandOff(rig.Batch(1, 1, 2));
+  rig.Run();
+  EXPECT_THAT(port->released, IsEmpty());
+}
+
+TEST_F(CoreTest, ABatchOfAWriterThatIsNotKnownToLiveWaitsForItsCheck) {
+  HandedBatch batch = rig.Batch(1, 1);
+  batch.writer = 99;
+  rig.HandOff(std::move(batch));
+  rig.Run();
+  EXPECT_THAT(port->released, IsEmpty());
+  EXPECT_THAT(rig.world.checks, ElementsAre(99));
+}
+
+TEST_F(CoreTest, DefersWithBackoffAndPrefersTheSourceOfTheLastAttempt) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  const std::string first = port->released[0].source;
+  rig.Report("egress-1", port->released[0], kDeferred, 1, "rcpt");
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("deferred"));
+  EXPECT_THAT(port->released, SizeIs(1));
+
+  rig.Pass(std::chrono::minutes(30), {"egress-1"});
+  ASSERT_THAT(rig.world.fetches, SizeIs(1)) << "its content was let go";
+  Fetched fetched{.request = rig.world.fetches[0], .entry_found = true, .payload = {}, .content = nullptr};
+  fetched.payload.recipient = "u@d.test";
+  auto content = std::make_shared<Content>();
+  content->message_id = rig.Id(1);
+  fetched.content = content;
+  rig.core.OnFetched({fetched});
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(2));
+  EXPECT_EQ(port->released[1].attempt, 2);
+  EXPECT_EQ(port->released[1].source, first);
+}
+
+TEST_F(CoreTest, ExpiresWhatIsTooOld) {
+  rig.Bind({});
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.clock.Advance(std::chrono::hours(25));
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("expired"));
+  EXPECT_EQ(rig.core.Snapshot().entries, 0);
+}
+
+TEST_F(CoreTest, BouncesAtOnceWhereADomainHasANullMx) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.core.Turn();
+  MxAnswer answer;
+  answer.status = DnsStatus::kOk;
+  answer.kind = MxKind::kNull;
+  rig.core.OnResolved(rig.world.lookups.at(0).first, answer, {});
+  rig.world.lookups.clear();
+  rig.Run();
+  ASSERT_THAT(rig.Kinds(), ElementsAre("bounced"));
+  EXPECT_EQ(rig.world.events[0].enhanced_status, "5.1.10");
+}
+
+TEST_F(CoreTest, DnsFailureDefersAndNeverBounces) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.core.Turn();
+  rig.core.OnResolved(rig.world.lookups.at(0).first, MxAnswer(), {});
+  rig.world.lookups.clear();
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("deferred"));
+}
+
+TEST_F(CoreTest, ReleasesNothingOnceItsLeaseIsOver) {
+  rig.core.OnLeaseExtended(rig.clock.Steady());
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  EXPECT_THAT(port->released, IsEmpty());
+  rig.core.OnHeartbeat(rig.sessions["egress-1"], 1);
+  EXPECT_EQ(port->valid, Duration(0));
+
+  rig.core.OnLeaseExtended(rig.clock.Steady() + std::chrono::seconds(3));
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(1));
+  rig.core.OnHeartbeat(rig.sessions["egress-1"], 2);
+  EXPECT_EQ(port->valid, std::chrono::seconds(3));
+}
+
+TEST_F(CoreTest, GivesNothingOfALostEgressAwayBeforeItMustHaveStopped) {
+  const auto other = rig.Connect("egress-2");
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(1));
+  rig.core.OnEgressGone(rig.sessions["egress-1"]);
+  rig.Bind({{"ip-1", "egress-2", true}, {"ip-2", "egress-2", true}});
+
+  rig.Pass(std::chrono::seconds(9), {"egress-2"});
+  EXPECT_THAT(other->released, IsEmpty());
+  EXPECT_THAT(rig.world.fetches, IsEmpty());
+  rig.Pass(std::chrono::seconds(5), {"egress-2"});
+  EXPECT_THAT(rig.world.fetches, SizeIs(1)) << "chosen again, its content was let go";
+}
+
+TEST_F(CoreTest, ASilentEgressIsTreatedAsLost) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Pass(std::chrono::seconds(11), {});
+  EXPECT_TRUE(port->closed);
+  EXPECT_EQ(rig.core.Snapshot().in_flight, 0);
+}
+
+TEST_F(CoreTest, AnEgressThatComesBackKeepsWhatItHoldsAndTheRestIsFreeAtOnce) {
+  rig.HandOff(rig.Batch(1, 1, 2));
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(2));
+  const ReleasedEntry held = port->released[0];
+  rig.core.OnEgressGone(rig.sessions["egress-1"]);
+
+  const auto again = rig.Connect("egress-1", 1, {held.entry_id});
+  rig.Run();
+  ASSERT_THAT(rig.world.fetches, SizeIs(1));
+  EXPECT_EQ(rig.world.fetches[0].entry_id, port->released[1].entry_id);
+  rig.Report("egress-1", held, kDelivered, 1);
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("delivered"));
+}
+
+TEST_F(CoreTest, ARestartedEgressFreesWhatItsOldProcessHeld) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.core.OnEgressGone(rig.sessions["egress-1"]);
+  const auto again = rig.Connect("egress-1", 2);
+  rig.Run();
+  EXPECT_THAT(rig.world.fetches, SizeIs(1));
+}
+
+TEST_F(CoreTest, MailThatEndsAnEgressThreeTimesIsHeld) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  ReleasedEntry entry = port->released[0];
+  for (uint64_t incarnation = 2; incarnation <= 4; ++incarnation) {
+    DeliverInput input;
+    input.begun = {entry.entry_id};
+    rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
+    rig.core.OnEgressGone(rig.sessions["egress-1"]);
+    port = rig.Connect("egress-1", incarnation);
+    rig.Pass(std::chrono::seconds(20), {"egress-1"});
+    for (const FetchRequest& request : std::exchange(rig.world.fetches, {})) {
+      auto content = std::make_shared<Content>();
+      content->message_id = request.message_id;
+      rig.core.OnFetched({{.request = request, .entry_found = true, .payload = {}, .content = content}});
+    }
+    rig.Run();
+    if (!port->released.empty()) entry = port->released.back();
+  }
+  EXPECT_THAT(rig.Kinds(), ElementsAre("held"));
+  EXPECT_EQ(rig.core.Snapshot().held, 1);
+}
+
+TEST_F(CoreTest, AStaleDeliveryEndsAnEntryThatIsBeingTriedElsewhere) {
+  const auto other = rig.Connect("egress-2");
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  const ReleasedEntry first = port->released[0];
+  rig.core.OnEgressGone(rig.sessions["egress-1"]);
+  rig.Bind({{"ip-1", "egress-2", true}, {"ip-2", "egress-2", true}});
+  rig.Pass(std::chrono::seconds(15), {"egress-2"});
+  ASSERT_THAT(rig.world.fetches, SizeIs(1));
+
+  // The old egress did deliver it and is back to say so.
+  rig.Connect("egress-1", 1, {first.entry_id});
+  rig.Report("egress-1", first, kDelivered, 1);
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("delivered"));
+  EXPECT_EQ(rig.core.Snapshot().entries, 0);
+  EXPECT_THAT(other->recalled, ElementsAre(first.entry_id));
+}
+
+TEST_F(CoreTest, ADeliveryReportedForAnEndedEntryIsOnlyALateDelivery) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.Run();
+  ReleasedEntry second = port->released[0];
+  second.attempt_id = 12345;
+  rig.Report("egress-1", second, kDelivered, 2);
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("delivered", "late_delivery"));
+  EXPECT_EQ(rig.world.events[1].change, storage::Settlement::Change::kNone);
+  EXPECT_EQ(port->settled_through, 2);
+}
+
+TEST_F(CoreTest, ReportsOfAShardThatIsNotOursGoBack) {
+  ReleasedEntry foreign;
+  foreign.entry_id = foreign.message_id = int64_t{9} << 56 | 1;
+  rig.Report("egress-1", foreign, kDelivered, 1);
+  rig.Run();
+  EXPECT_THAT(port->not_owned, ElementsAre(1));
+  EXPECT_THAT(rig.Kinds(), IsEmpty());
+  EXPECT_EQ(port->settled_through, 1);
+}
+
+TEST_F(CoreTest, CancelsWhatIsNotBegunAndNothingElse) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  HandedBatch later = rig.Batch(2, 2);
+  later.messages[0].due_at = rig.clock.Now() + std::chrono::hours(1);
+  rig.HandOff(std::move(later));
+  rig.Run();
+  EXPECT_THAT(rig.core.Cancel(rig.Id(1), {rig.Id(1)}), ElementsAre(std::pair(rig.Id(1), false)));
+  EXPECT_THAT(rig.core.Cancel(rig.Id(2), {rig.Id(2)}), ElementsAre(std::pair(rig.Id(2), true)));
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("cancelled"));
+  rig.Pass(std::chrono::hours(2), {"egress-1"});
+  EXPECT_THAT(port->released, SizeIs(1));
+}
+
+TEST_F(CoreTest, TheFirstAttemptIsNotEarly) {
+  HandedBatch batch = rig.Batch(1, 1);
+  batch.messages[0].due_at = rig.clock.Now() + std::chrono::minutes(10);
+  rig.HandOff(std::move(batch));
+  rig.Run();
+  rig.Pass(std::chrono::minutes(10) - std::chrono::seconds(1), {"egress-1"});
+  EXPECT_THAT(rig.world.lookups, IsEmpty());
+  rig.Pass(std::chrono::seconds(3), {"egress-1"});
+  EXPECT_THAT(rig.world.lookups, SizeIs(1));
+}
+
+TEST_F(CoreTest, HandsOverInPeaceAfterEverythingIsBack) {
+  rig.HandOff(rig.Batch(1, 1, 2));
+  rig.Run();
+  rig.core.BeginHandover();
+  EXPECT_EQ(port->recalls, 1);
+  EXPECT_FALSE(rig.core.HandoverDone());
+  DeliverInput input;
+  input.returns = {{port->released[0].entry_id, port->released[0].attempt_id, "recall"}};
+  rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
+  rig.Report("egress-1", port->released[1], kBounced, 1, "rcpt");
+  rig.Run();
+  EXPECT_TRUE(rig.core.HandoverDone());
+  EXPECT_THAT(port->released, SizeIs(2)) << "nothing is released any more";
+  EXPECT_THAT(rig.HandOff(rig.Batch(2, 9)).not_owned, ElementsAre(CoreRig::kShard));
+}
+
+TEST_F(CoreTest, StopsReleasingWhileSettlingLags) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.core.Turn();  // The transaction hangs.
+  rig.clock.Advance(std::chrono::seconds(3));
+  rig.HandOff(rig.Batch(2, 2));
+  rig.core.Turn();
+  rig.AnswerDns();
+  rig.core.Turn();
+  EXPECT_THAT(port->released, SizeIs(1));
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(2));
+}
+
+// ---- takeover -----------------------------------------------------------------------------------
+
+LoadedRow Row(int64_t id, Instant now) {
+  LoadedRow row;
+  row.id = row.message_id = id;
+  row.due_at = now;
+  row.expires_at = now + std::chrono::hours(1);
+  row.tenant = "shop";
+  row.stream = "marketing";
+  row.domain = "d.test";
+  return row;
+}
+
+TEST(CoreTakeoverTest, ReleasesNothingBeforeEveryRegisteredEgressHasSentItsInventory) {
+  CoreRig rig;
+  rig.TakeShard({"egress-1", "egress-2"});
+  rig.core.OnLoaded(CoreRig::kShard, 1, {Row(rig.Id(1), rig.clock.Now()), Row(rig.Id(2), rig.clock.Now())});
+  const auto one = rig.Connect("egress-1");
+  rig.Bind();
+  rig.Run();
+  EXPECT_THAT(rig.world.fetches, IsEmpty());
+  rig.Connect("egress-2", 1, {rig.Id(2)});
+  rig.Run();
+  ASSERT_THAT(rig.world.fetches, SizeIs(1)) << "the second is being sent by egress-2";
+  EXPECT_EQ(rig.world.fetches[0].entry_id, rig.Id(1));
+}
+
+TEST(CoreTakeoverTest, WaitsForAnEgressThatDoesNotComeOnlyAsLongAsItMayLive) {
+  CoreRig rig;
+  rig.TakeShard({"egress-1", "egress-2"});
+  rig.core.OnLoaded(CoreRig::kShard, 1, {Row(rig.Id(1), rig.clock.Now())});
+  rig.Connect("egress-1");
+  rig.Bind();
+  rig.Run();
+  rig.Pass(std::chrono::seconds(11), {"egress-1"});
+  EXPECT_THAT(rig.world.fetches, IsEmpty());
+  rig.Pass(std::chrono::seconds(2), {"egress-1"});
+  EXPECT_THAT(rig.world.fetches, SizeIs(1));
+}
+
+TEST(CoreTakeoverTest, AReportThatComesBeforeItsRowIsLoadedEndsTheEntryForGood) {
+  CoreRig rig;
+  rig.core.OnShardTaken(CoreRig::kShard, 1, 0, {});
+  rig.core.OnLeaseExtended(rig.clock.Steady() + std::chrono::hours(1));
+  rig.Connect("egress-1", 1, {rig.Id(1)});
+  rig.Bind();
+  ReleasedEntry entry;
+  entry.entry_id = entry.message_id = rig.Id(1);
+  entry.attempt_id = 5;
+  rig.Report("egress-1", entry, kDelivered, 1);
+  rig.Run();
+  EXPECT_THAT(rig.Kinds(), ElementsAre("delivered"));
+
+  rig.core.OnShardMarks(CoreRig::kShard, 1, {});
+  rig.core.OnLoaded(CoreRig::kShard, 1, {Row(rig.Id(1), rig.clock.Now())});
+  rig.core.OnShardLoaded(CoreRig::kShard, 1);
+  rig.Run();
+  EXPECT_THAT(rig.world.fetches, IsEmpty());
+  EXPECT_EQ(rig.core.Snapshot().entries, 0);
+  EXPECT_EQ(rig.core.Snapshot().in_flight, 0);
+}
+
+TEST(CoreTakeoverTest, WhatTheSnapshotKnowsIsNotTakenAgainFromALateHandoff) {
+  CoreRig rig;
+  rig.core.OnShardTaken(CoreRig::kShard, 1, 0, {});
+  rig.core.OnLeaseExtended(rig.clock.Steady() + std::chrono::hours(1));
+  rig.core.OnShardMarks(CoreRig::kShard, 1, {{CoreRig::kShard, CoreRig::kWriter, 5}});
+  rig.core.OnShardLoaded(CoreRig::kShard, 1);
+  const auto port = rig.Connect();
+  rig.Bind();
+  rig.HandOff(rig.Batch(5, 50));
+  rig.Run();
+  EXPECT_THAT(port->released, IsEmpty());
+  rig.HandOff(rig.Batch(6, 60));
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(1));
+}
+
+TEST(CoreTakeoverTest, ALostShardIsForgottenAndItsUnsettledReportsGoBack) {
+  CoreRig rig;
+  rig.TakeShard();
+  const auto port = rig.Connect();
+  rig.Bind();
+  rig.HandOff(rig.Batch(1, 1, 3));
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(3));
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  rig.core.OnShardLost(CoreRig::kShard);
+  rig.Run();
+  EXPECT_THAT(port->not_owned, ElementsAre(1));
+  EXPECT_EQ(rig.core.Snapshot().entries, 0);
+  EXPECT_EQ(rig.core.Snapshot().in_flight, 0);
+  EXPECT_EQ(rig.core.Snapshot().content_bytes, 0);
+}
+
+}  // namespace
+}  // namespace sluice::scheduler
