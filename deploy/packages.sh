@@ -1,0 +1,42 @@
+#!/bin/bash
+# Installs what Sluice needs to be built, run and tried, from the distribution's packages. Nothing happens when all is there.
+#   deploy/packages.sh [run|build|test]      default: test (everything)
+set -euo pipefail
+
+run=(postgresql-15 ca-certificates openssl)
+build=(build-essential cmake ninja-build ccache pkg-config protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev
+  libabsl-dev libssl-dev libpq-dev libpqxx-dev prometheus-cpp-dev libasio-dev libunbound-dev libevent-dev libre2-dev liblz4-dev
+  libzstd-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libgtest-dev
+  libgmock-dev libbenchmark-dev)
+test=(python3 python3-grpcio python3-protobuf python3-yaml knot prometheus git procps iproute2)
+
+case "${1:-test}" in
+  run) wanted=("${run[@]}") ;;
+  build) wanted=("${run[@]}" "${build[@]}") ;;
+  test) wanted=("${run[@]}" "${build[@]}" "${test[@]}") ;;
+  *) echo "usage: $0 [run|build|test]" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+  [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" -ne 0 ]; then
+  echo "$0: these packages are missing and only root can install them: ${missing[*]}" >&2
+  exit 1
+fi
+
+# The packages' own services must not start: everything here runs its own instances.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' > "$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >/dev/null
+echo "installing ${#missing[@]} packages"
+apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
