@@ -11,6 +11,7 @@ namespace {
 constexpr int kMostDuePerTurn = 20'000;
 constexpr Slot kSweptPerTurn = 4'000;
 constexpr auto kTailEvery = std::chrono::milliseconds(500);
+constexpr auto kCheckWritersEvery = std::chrono::minutes(1);
 constexpr auto kTailSoon = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -212,8 +213,16 @@ bool Core::Turn() {
   SweepExpired(now);
   const bool more = MayRelease() && Release(now);
   StartSettling(steady);
-  if (!tailing_ && !shards_.empty() && loading_shards_ == 0 &&
-      steady >= tail_at_ + (tail_wanted_ || watermarks_.HasGaps() ? kTailSoon : kTailEvery)) {
+  AskPostgres(steady);
+  Flush();
+  return more;
+}
+
+// What was committed and not handed off; which writers live.
+void Core::AskPostgres(SteadyInstant steady) {
+  if (shards_.empty() || loading_shards_ > 0) return;
+  const bool soon = tail_wanted_ || watermarks_.HasGaps();
+  if (!tailing_ && steady >= tail_at_ + (soon ? kTailSoon : kTailEvery)) {
     tailing_ = true;
     tail_wanted_ = false;
     tail_at_ = steady;
@@ -221,12 +230,14 @@ bool Core::Turn() {
     for (const auto& [shard, state] : shards_) shards.push_back(shard);
     ports_.Tail(std::move(shards), watermarks_.All());
   }
-  if (!checking_writers_ && !unknown_writers_.empty()) {
-    checking_writers_ = true;
-    ports_.CheckWriters(std::exchange(unknown_writers_, {}));
+  if (checking_writers_) return;
+  if (steady >= writers_checked_at_ + kCheckWritersEvery) {
+    writers_checked_at_ = steady;
+    for (const int64_t writer : watermarks_.Known()) unknown_writers_.push_back(writer);
   }
-  Flush();
-  return more;
+  if (unknown_writers_.empty()) return;
+  checking_writers_ = true;
+  ports_.CheckWriters(std::exchange(unknown_writers_, {}));
 }
 
 void Core::SweepExpired(Instant now) {

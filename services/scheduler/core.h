@@ -110,8 +110,6 @@ class Core {
   void OnTailed(const std::vector<storage::TailedBatch>& batches);
   void OnTailFailed() { tailing_ = false; }
   void OnWritersChecked(const std::vector<int64_t>& alive, const std::vector<int64_t>& gone);
-  // For upkeep of accept_batch.
-  std::vector<Mark> Marks() const { return watermarks_.All(); }
   // Per recipient named (all when empty): whether it was cancelled.
   std::vector<std::pair<int64_t, bool>> Cancel(int64_t message_id, const std::vector<int64_t>& entry_ids);
 
@@ -182,6 +180,7 @@ class Core {
   void SendShardLists();
   void Flush();
   void SweepExpired(Instant now);
+  void AskPostgres(SteadyInstant steady);
   void DropShard(int shard);
 
   // core_intake.cc
@@ -269,6 +268,8 @@ class Core {
   bool tail_wanted_ = false;
   SteadyInstant tail_at_{};
   std::vector<int64_t> unknown_writers_;
+  SteadyInstant writers_checked_at_{};
+  absl::flat_hash_map<int64_t, SteadyInstant> gone_since_;  // Writers that are provably gone.
   int64_t credit_freed_ = 0;
   std::vector<uint32_t> wake_sites_;
 };

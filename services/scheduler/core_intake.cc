@@ -9,6 +9,8 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr size_t kMostUnknownWriters = 1'000;
+constexpr auto kBatchesKept = std::chrono::hours(1);
+constexpr auto kWriterForgottenAfter = std::chrono::hours(3);
 
 uint8_t Small(int value) { return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value); }
 
@@ -126,9 +128,22 @@ void Core::OnTailed(const std::vector<storage::TailedBatch>& batches) {
 void Core::OnWritersChecked(const std::vector<int64_t>& alive, const std::vector<int64_t>& gone) {
   checking_writers_ = false;
   for (const int64_t writer : alive) watermarks_.Know(writer);
-  // A read under way may still bring a batch of such a writer: forget it another time.
+  const SteadyInstant steady = clock_.Steady();
+  for (const int64_t writer : alive) gone_since_.erase(writer);
+  for (const int64_t writer : gone) {
+    if (watermarks_.IsKnown(writer)) gone_since_.try_emplace(writer, steady);
+  }
+  if (!watermarks_.Known().empty()) ports_.TrimBatches(watermarks_.All(), gone, clock_.Now() - kBatchesKept);
+  // Forgotten only when no row of it is left and no read under way can still bring one.
   if (tailing_ || loading_shards_ > 0 || watermarks_.HasGaps()) return;
-  for (const int64_t writer : gone) watermarks_.Retire(writer);
+  for (auto it = gone_since_.begin(); it != gone_since_.end();) {
+    if (steady - it->second < kWriterForgottenAfter) {
+      ++it;
+      continue;
+    }
+    watermarks_.Retire(it->first);
+    gone_since_.erase(it++);
+  }
 }
 
 std::vector<std::pair<int64_t, bool>> Core::Cancel(int64_t message_id, const std::vector<int64_t>& entry_ids) {

@@ -38,6 +38,8 @@ class CorePorts {
   virtual void LoadRange(int shard, int64_t epoch, int64_t first, int64_t last) = 0;
   // → Core::OnWritersChecked
   virtual void CheckWriters(std::vector<int64_t> writers) = 0;
+  // Best effort: accept_batch rows that are passed and old; all of the writers that are gone.
+  virtual void TrimBatches(std::vector<Mark> marks, std::vector<int64_t> gone, Instant before) = 0;
   // → Core::OnSettled; at most one under way.
   virtual void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) = 0;
   // Best effort: domain_route rows.

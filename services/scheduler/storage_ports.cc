@@ -214,6 +214,20 @@ void StoragePorts::CheckWriters(std::vector<int64_t> writers) {
   });
 }
 
+void StoragePorts::TrimBatches(std::vector<Mark> marks, std::vector<int64_t> gone, Instant before) {
+  slow_.Post([this, marks = std::move(marks), gone = std::move(gone), before] {
+    std::vector<storage::WriterMark> passed;
+    for (const Mark& mark : marks) passed.push_back({mark.shard, mark.writer, mark.seq});
+    absl::Status status;
+    if (auto settler = storage::OpenSettler(connection_); settler.ok()) {
+      status = (*settler)->TrimBatches(passed, gone, before);
+    } else {
+      status = settler.status();
+    }
+    if (!status.ok()) log_.Warn("trim_failed", {{"error", View(status.message())}});
+  });
+}
+
 // ---- contents -----------------------------------------------------------------------------------
 
 void StoragePorts::Fetch(std::vector<FetchRequest> requests) {

@@ -32,6 +32,7 @@ class StoragePorts final : public CorePorts {
   void Tail(std::vector<int> shards, std::vector<Mark> marks) override;
   void LoadRange(int shard, int64_t epoch, int64_t first, int64_t last) override;
   void CheckWriters(std::vector<int64_t> writers) override;
+  void TrimBatches(std::vector<Mark> marks, std::vector<int64_t> gone, Instant before) override;
   void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) override;
   void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) override;
 

@@ -56,6 +56,7 @@ class FakeWorld final : public CorePorts {
   }
   void LoadRange(int, int64_t, int64_t first, int64_t last) override { ranges.push_back({first, last}); }
   void CheckWriters(std::vector<int64_t> writers) override { checks = std::move(writers); }
+  void TrimBatches(std::vector<Mark>, std::vector<int64_t>, Instant) override {}
   void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) override {
     ASSERT_TRUE(settling.empty()) << "one transaction at a time";
     settling_shards = std::move(shards);

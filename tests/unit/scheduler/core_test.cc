@@ -104,7 +104,7 @@ TEST_F(CoreTest, ABatchOfAWriterThatIsNotKnownToLiveWaitsForItsCheck) {
   rig.HandOff(std::move(batch));
   rig.Run();
   EXPECT_THAT(port->released, IsEmpty());
-  EXPECT_THAT(rig.world.checks, ElementsAre(99));
+  EXPECT_THAT(rig.world.checks, ::testing::Contains(99));
 }
 
 TEST_F(CoreTest, DefersWithBackoffAndPrefersTheSourceOfTheLastAttempt) {
