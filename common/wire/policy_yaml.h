@@ -38,6 +38,10 @@ struct YamlPolicy {
 // What was understood is in `out`. Texts beyond 16 MB and more than 1,000 findings are cut short.
 YamlPolicy ReadPolicyYaml(std::string_view yaml, v1::Policy* out);
 
+// The policy as YAML that ReadPolicyYaml reads back: one line for every element of a list, in the order of the schema, so that
+// two policies compare line by line.
+std::string WritePolicyYaml(const v1::Policy& policy);
+
 // "policy.yaml:12: pools[1].members[0].weight: must be …", with "warning: " before the path's text
 // where it is one.
 std::string Describe(std::string_view file, const PathLines& lines, const PolicyFinding& finding);

@@ -193,6 +193,28 @@ TEST(PolicyYamlTest, KnowsEveryKindOfFieldOfTheSchema) {
   EXPECT_GT(seen.size(), 10U);
 }
 
+TEST(PolicyYamlWriteTest, WhatIsWrittenReadsBackTheSame) {
+  const std::string odd = "tag_headers: ['a b', \"c\\\"d\", '-e', 'null', 'x: y', '#f', \"tab\\there\", 'ü']\n";
+  v1::Policy policy, again;
+  ASSERT_THAT(ReadPolicyYaml(Cat(kExample, odd), &policy).findings, IsEmpty());
+  policy.mutable_automation(0)->set_slow_to(0.25);
+  (*policy.mutable_routes(0)->mutable_match()->mutable_tags())["X-Kind"] = "a, b";
+  const std::string yaml = WritePolicyYaml(policy);
+  ASSERT_THAT(ReadPolicyYaml(yaml, &again).findings, IsEmpty()) << yaml;
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(policy, again)) << yaml;
+}
+
+TEST(PolicyYamlWriteTest, OneLineForEveryElement) {
+  v1::Policy policy;
+  ASSERT_THAT(ReadPolicyYaml("pools: [{name: warm, members: [{source: ip-11, weight: 2}, {source: ip-12}]}]\n"
+                             "retention: {events: 7d}\n",
+                             &policy)
+                  .findings,
+              IsEmpty());
+  EXPECT_EQ(WritePolicyYaml(policy),
+            "pools:\n  - {name: warm, members: [{source: ip-11, weight: 2}, {source: ip-12}]}\nretention: {events: 7d}\n");
+}
+
 TEST(PolicyConvertTest, JsonKeepsThePolicy) {
   v1::Policy proto, again;
   ASSERT_THAT(ReadPolicyYaml(kExample, &proto).findings, IsEmpty());
