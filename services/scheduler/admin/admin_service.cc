@@ -1,0 +1,278 @@
+#include "scheduler/admin/admin_service.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "base/thread_pool.h"
+#include "sluice/v1/admin.grpc.pb.h"
+#include "wire/peer.h"
+#include "wire/policy_convert.h"
+#include "wire/status.h"
+#include "wire/unary_reply.h"
+
+// A verb of a later version: says so instead of nothing.
+#define SLUICE_LATER(Method)                                                                     \
+  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context,                         \
+                                   const v1::Method##Request*, v1::Method##Response*) override { \
+    return Later(context, #Method);                                                              \
+  }
+
+namespace sluice::scheduler {
+namespace {
+
+// Calls that wait for a thread; more are refused.
+constexpr int kMostWaiting = 64;
+
+using Reactor = grpc::ServerUnaryReactor;
+using Context = grpc::CallbackServerContext;
+
+void SetTime(Instant at, google::protobuf::Timestamp* out) {
+  *out = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(ToMicros(at));
+}
+
+void ToProto(const std::vector<PolicyFinding>& from,
+             google::protobuf::RepeatedPtrField<v1::PolicyFinding>* out) {
+  for (const PolicyFinding& finding : from) {
+    v1::PolicyFinding* added = out->Add();
+    added->set_path(finding.path);
+    added->set_description(finding.description);
+    added->set_error(finding.is_error);
+  }
+}
+
+void ToProto(const storage::PolicyRevision& from, v1::PolicyRevision* out) {
+  out->set_revision(from.revision);
+  SetTime(from.applied_at, out->mutable_applied_at());
+  out->set_author(from.author);
+  out->set_reason(from.reason);
+}
+
+void ToProto(const storage::ApiKey& from, v1::ApiKey* out) {
+  out->set_key_id(from.id);
+  out->set_tenant(from.tenant);
+  out->set_label(from.label);
+  SetTime(from.created_at, out->mutable_created_at());
+  if (from.revoked_at) SetTime(*from.revoked_at, out->mutable_revoked_at());
+}
+
+void ToProto(const SourceState& from, v1::SourceStatus* out) {
+  out->set_source(from.source);
+  out->set_address(from.address);
+  out->set_bind(from.bind);
+  out->set_ehlo(from.ehlo);
+  out->set_egress_id(from.egress);
+  out->set_epoch(from.epoch);
+  out->set_state(from.state);
+  out->set_detail(from.detail);
+}
+
+void ToProto(const SystemStatus& from, v1::GetStatusResponse* out) {
+  out->set_policy_revision(from.policy_revision);
+  for (const SchedulerState& scheduler : from.schedulers) {
+    v1::SchedulerStatus* added = out->add_schedulers();
+    added->set_scheduler_id(scheduler.id);
+    added->set_endpoint(scheduler.endpoint);
+    added->set_control(scheduler.control);
+    if (scheduler.entries) added->set_entries(*scheduler.entries);
+    if (scheduler.in_flight) added->set_in_flight(*scheduler.in_flight);
+  }
+  for (const storage::Lease& lease : from.shards) {
+    v1::ShardStatus* added = out->add_shards();
+    added->set_shard(lease.shard);
+    added->set_owner(lease.owner);
+    added->set_epoch(lease.epoch);
+    if (!lease.owner.empty()) SetTime(lease.expires_at, added->mutable_expires_at());
+  }
+  for (const LiveSnapshot::Egress& egress : from.egresses) {
+    v1::EgressStatus* added = out->add_egresses();
+    added->set_egress_id(egress.id);
+    added->set_version(egress.version);
+    added->set_connected(egress.connected);
+    added->set_in_flight(egress.in_flight);
+    SetTime(from.answered_at - egress.silent, added->mutable_last_heartbeat_at());
+  }
+  for (const SourceState& source : from.sources) ToProto(source, out->add_sources());
+  for (const storage::QueueGroup& group : from.queue) {
+    v1::ProviderQueue* added = out->add_queue();
+    added->set_provider(group.name);
+    added->set_entries(group.entries);
+    SetTime(group.oldest_accepted_at, added->mutable_oldest_accepted_at());
+  }
+}
+
+// Whom the certificate names, else what the caller says of itself.
+std::string ActorOf(const Context& context, std::string claimed) {
+  const std::vector<std::string> names = wire::PeerNames(context);
+  if (names.empty()) return claimed.empty() ? context.peer() : claimed;
+  return claimed.empty() || claimed == names[0] ? names[0] : Cat(claimed, " (", names[0], ")");
+}
+
+class Face final : public AdminFace, public v1::AdminService::CallbackService {
+ public:
+  Face(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status, int threads)
+      : policy_(policy), keys_(keys), overview_(status), threads_(threads) {}
+  grpc::Service& service() override { return *this; }
+
+  Reactor* ValidatePolicy(Context* context, const v1::ValidatePolicyRequest* request,
+                          v1::ValidatePolicyResponse* response) override {
+    return Run(context, [=] {
+      PolicyDocument document;
+      ToProto(wire::ValidatePolicy(request->policy(), &document), response->mutable_findings());
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* ApplyPolicy(Context* context, const v1::ApplyPolicyRequest* request,
+                       v1::ApplyPolicyResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      PolicyOrder order;
+      order.findings = wire::ValidatePolicy(request->policy(), &order.document);
+      ASSIGN_OR_RETURN(order.document_json, wire::PolicyToJson(request->policy()));
+      order.base_revision = request->base_revision();
+      order.author = ActorOf(*context, request->author());
+      order.reason = request->reason();
+      ASSIGN_OR_RETURN(const PolicyApplied applied, policy_.Apply(order));
+      response->set_revision(applied.revision);
+      ToProto(applied.warnings, response->mutable_warnings());
+      for (const std::string& name : applied.not_acknowledged) response->add_not_acknowledged(name);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* GetPolicy(Context* context, const v1::GetPolicyRequest* request,
+                     v1::GetPolicyResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const storage::StoredPolicy stored, policy_.Get(request->revision()));
+      RETURN_IF_ERROR(wire::PolicyFromJson(stored.document_json, response->mutable_policy()));
+      ToProto(stored.revision, response->mutable_revision());
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* ListPolicyRevisions(Context* context, const v1::ListPolicyRevisionsRequest* request,
+                               v1::ListPolicyRevisionsResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const auto history,
+                       policy_.History({request->page_size(), request->page_token()}));
+      for (const auto& revision : history.revisions) ToProto(revision, response->add_revisions());
+      response->set_next_page_token(history.next_page_token);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* GetStatus(Context* context, const v1::GetStatusRequest*,
+                     v1::GetStatusResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const SystemStatus status, overview_.Get());
+      ToProto(status, response);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* ListSources(Context* context, const v1::ListSourcesRequest* request,
+                       v1::ListSourcesResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const auto listed,
+                       overview_.ListSources({request->page_size(), request->page_token()}));
+      for (const SourceState& source : listed.sources) ToProto(source, response->add_sources());
+      response->set_next_page_token(listed.next_page_token);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* CreateApiKey(Context* context, const v1::CreateApiKeyRequest* request,
+                        v1::CreateApiKeyResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      const KeyOrder order{request->tenant(), request->label(), ActorOf(*context, "")};
+      ASSIGN_OR_RETURN(const CreatedKey created, keys_.Create(order));
+      ToProto(created.key, response->mutable_api_key());
+      response->set_secret(created.secret);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* ListApiKeys(Context* context, const v1::ListApiKeysRequest* request,
+                       v1::ListApiKeysResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const auto listed, keys_.List(request->tenant(), {request->page_size(),
+                                                                         request->page_token()}));
+      for (const storage::ApiKey& key : listed.keys) ToProto(key, response->add_api_keys());
+      response->set_next_page_token(listed.next_page_token);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* RevokeApiKey(Context* context, const v1::RevokeApiKeyRequest* request,
+                        v1::RevokeApiKeyResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const storage::ApiKey key,
+                       keys_.Revoke(request->key_id(), ActorOf(*context, "")));
+      ToProto(key, response->mutable_api_key());
+      return absl::OkStatus();
+    });
+  }
+
+  SLUICE_LATER(ExplainRoute)
+  SLUICE_LATER(Suspend)
+  SLUICE_LATER(Resume)
+  SLUICE_LATER(ListConstraints)
+  SLUICE_LATER(ListQueue)
+  SLUICE_LATER(SummarizeQueue)
+  SLUICE_LATER(StartOperation)
+  SLUICE_LATER(GetOperation)
+  SLUICE_LATER(ListOperations)
+  SLUICE_LATER(StopOperation)
+  SLUICE_LATER(GetWarmup)
+  SLUICE_LATER(UpdateWarmup)
+  SLUICE_LATER(ListReputation)
+  SLUICE_LATER(OverrideHealth)
+  SLUICE_LATER(ReportFeedback)
+  SLUICE_LATER(ListSuppressions)
+  SLUICE_LATER(UpdateSuppressions)
+
+ private:
+  // Runs `work` on one of our threads and answers with its status.
+  Reactor* Run(Context* context, std::function<absl::Status()> work) {
+    Reactor* const reactor = context->DefaultReactor();
+    // Shared because std::function copies what it holds.
+    const auto reply = std::make_shared<wire::UnaryReply>(reactor);
+    if (waiting_.fetch_add(1) >= kMostWaiting) {
+      waiting_.fetch_sub(1);
+      reply->Finish(wire::Retry(absl::StatusCode::kResourceExhausted,
+                                "too many admin calls at once", std::chrono::seconds(1)));
+      return reactor;
+    }
+    threads_.Post([this, reply, work = std::move(work)] {
+      waiting_.fetch_sub(1);
+      reply->Finish(work());
+    });
+    return reactor;
+  }
+
+  static Reactor* Later(Context* context, std::string_view method) {
+    Reactor* const reactor = context->DefaultReactor();
+    wire::UnaryReply(reactor).Finish(absl::UnimplementedError(
+        Cat("AdminService.", method, " is not in this version of Sluice")));
+    return reactor;
+  }
+
+  PolicyAdmin& policy_;
+  KeyAdmin& keys_;
+  StatusAdmin& overview_;
+  std::atomic<int> waiting_{0};
+  // Last: its work uses what stands above.
+  ThreadPool threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<AdminFace> MakeAdminFace(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status,
+                                         int threads) {
+  return std::make_unique<Face>(policy, keys, status, threads);
+}
+
+}  // namespace sluice::scheduler
