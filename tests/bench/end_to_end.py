@@ -1,0 +1,139 @@
+"""See end_to_end.sh."""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/rig"))
+from trial import Failure, Trial, wait_for  # noqa: E402
+
+TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def cpu_us(pid):
+    """User and system time of a process and of its children that have ended."""
+    try:
+        fields = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0
+    return sum(int(fields[i]) for i in (11, 12, 13, 14)) * TICK_US
+
+
+def children(parent):
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+    return found
+
+
+def rss_mb(pid):
+    for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+class Meter:
+    """CPU by process, WAL and fsyncs between two moments."""
+
+    def __init__(self, trial):
+        self.trial = trial
+        self.postmaster = int((trial.dir / "postgres/data/postmaster.pid").read_text().split()[0])
+
+    def read(self):
+        local = self.trial.local
+        cpu = {s.name: cpu_us(s.pid) for s in local.services.values()}
+        cpu["postgres"] = sum(map(cpu_us, [self.postmaster, *children(self.postmaster)]))
+        cpu["sink"] = cpu_us(self.trial.sink.child.process.pid)
+        lsn, syncs = local.sql("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, wal_sync from pg_stat_wal")[0]
+        return {"cpu": cpu, "wal": int(lsn), "fsync": int(syncs)}
+
+
+def run_load(trial, messages, more):
+    command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
+               "--domains", 100, "--domain-suffix", ".d.test", "--streams", "transactional,marketing",
+               "--from", "bulk@shop.example", "--quiet", *more]
+    before = os.times()
+    result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
+    after = os.times()
+    if result.returncode != 0:
+        raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
+    summary = json.loads(result.stdout.strip().splitlines()[-1])
+    summary["cpu_us"] = (after.children_user + after.children_system - before.children_user - before.children_system) * 1e6
+    return summary
+
+
+def row(trial, name, messages, more):
+    meter = Meter(trial)
+    done = trial.sink.accepted()
+    before, begin = meter.read(), time.monotonic()
+    load = run_load(trial, messages, more)
+    wait_for(lambda: trial.sink.accepted() >= done + messages,
+             lambda: "all deliveries (%d of %d)" % (trial.sink.accepted() - done, messages), 600, 0.01)
+    seconds = time.monotonic() - begin
+    trial.wait_empty(120)
+    after = meter.read()
+    cpu = {k: (after["cpu"][k] - before["cpu"][k]) / messages for k in after["cpu"]}
+    cpu["load"] = load["cpu_us"] / messages
+    raw, stored = map(int, trial.local.sql("select sum(size_bytes::bigint), sum(length(content)::bigint) from message "
+                                           "where id in (select id from message order by accepted_at desc limit 2000)")[0])
+    rate = messages / seconds
+    print("\n%s: %d messages in %.1f s" % (name, messages, seconds))
+    print("  messages/s %.0f   submit p50 %.1f ms p99 %.1f ms   compression %.2f:1" % (
+        rate, load["submit_ms"]["p50"], load["submit_ms"]["p99"], raw / stored))
+    print("  CPU us/message  " + "  ".join("%s %.1f" % (k, v) for k, v in sorted(cpu.items())) + "  all %.1f" % sum(cpu.values()))
+    print("  WAL bytes/message %.0f   fsyncs/message %.3f" % ((after["wal"] - before["wal"]) / messages,
+                                                          (after["fsync"] - before["fsync"]) / messages))
+    print("  resident MB  " + "  ".join("%s %.0f" % (s.name, rss_mb(s.pid)) for s in trial.local.services.values()))
+    return rate
+
+
+def latency(trial, messages=1000, rate=100):
+    """Idle: one message at a time, far below what the system can do. The sink's histogram is of this alone: a sink of its own."""
+    load = run_load(trial, messages, ["--rate", rate, "--frame", 1, "--size", 10240])
+    wait_for(lambda: trial.sink.stats()["latency"]["count"] >= messages, "the last deliveries", 60)
+    numbers = trial.sink.stats()["latency"]
+    print("\nidle (%d messages at %d/s): submit p50 %.2f ms p99 %.2f ms, submit to delivered p50 %.2f ms p99 %.2f ms" % (
+        messages, rate, load["submit_ms"]["p50"], load["submit_ms"]["p99"], numbers["p50_us"] / 1000, numbers["p99_us"] / 1000))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--size", type=int, default=10_240)
+    parser.add_argument("--least", type=float, default=5_000, help="exit 1 below so many messages a second")
+    parser.add_argument("--preset", default="release")
+    parser.add_argument("--only", choices=["corpus", "incompressible", "idle"])
+    args = parser.parse_args()
+    cpu = next(l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name"))
+    print("%s, %d cores, preset %s, %d bytes a message" % (cpu, os.cpu_count(), args.preset, args.size))
+    rate = 0
+    with Trial(preset=args.preset, profile="bench") as trial:
+        trial.start(sink={"recording": "none", "tokens": 0})
+        trial.key = trial.local.key("shop")
+        size = ["--size", args.size]
+        if args.only in (None, "idle"):
+            latency(trial)
+        if args.only in (None, "corpus"):
+            rate = row(trial, "corpus bodies", args.messages, size)
+        if args.only in (None, "incompressible"):
+            row(trial, "incompressible bodies", args.messages // 2, size + ["--incompressible"])
+    print("\nmessages/s: %.0f" % rate)
+    if args.only in (None, "corpus") and rate < args.least:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit("end_to_end.sh: %s" % failure)
