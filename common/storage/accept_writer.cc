@@ -19,6 +19,7 @@ namespace sluice::storage {
 namespace {
 
 constexpr Duration kPartitionLife = std::chrono::seconds(1);
+constexpr int kPartitionTries = 5;
 // Tries to draw a writer id that no living or untrimmed writer has.
 constexpr int kWriterTries = 100;
 
@@ -56,12 +57,13 @@ class PostgresAcceptWriter final : public AcceptWriter {
     RETURN_IF_ERROR(Reserve(shard, batch));
     const Instant now = columns_.accepted_at;
     absl::StatusOr<AcceptResult> result = Commit(shard, batch, now);
-    // A partition closed and gone since it was looked up last; nothing was stored.
-    if (!result.ok() && session_->last_sqlstate() == "23514") {
-      const int32_t before = part_;
+    // Closed and gone since it was looked up last; nothing was stored.
+    for (int tries = 1; tries < kPartitionTries && IsMissingPartition(result.status()); ++tries) {
       partition_read_at_ = Instant{};
       result = Commit(shard, batch, now);
-      if (!result.ok() && part_ == before) return result;
+    }
+    if (IsMissingPartition(result.status())) {
+      result = absl::UnavailableError(result.status().message());
     }
     if (absl::IsUnavailable(result.status()) || absl::IsUnknown(result.status())) dead_ = true;
     return result;

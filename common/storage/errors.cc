@@ -79,11 +79,16 @@ absl::Status StatusOfCurrentException(std::string_view what, std::string* sqlsta
   }
 }
 
-absl::Status CatchErrors(std::string_view what, const std::function<absl::Status()>& body) {
+bool IsMissingPartition(const absl::Status& status) {
+  return View(status.message()).find("no partition of relation") != std::string_view::npos;
+}
+
+absl::Status CatchErrors(std::string_view what, std::string* sqlstate,
+                         const std::function<absl::Status()>& body) {
   try {
     return body();
   } catch (...) {
-    return StatusOfCurrentException(what, nullptr);
+    return StatusOfCurrentException(what, sqlstate);
   }
 }
 

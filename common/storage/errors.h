@@ -20,8 +20,13 @@ absl::StatusCode CodeOf(std::string_view sqlstate);
 // null) gets the SQLSTATE, empty when there is none.
 absl::Status StatusOfCurrentException(std::string_view what, std::string* sqlstate);
 
-// Runs `body`, for work outside a transaction of ours: opening, preparing, statements that refuse
-// to run in one.
-absl::Status CatchErrors(std::string_view what, const std::function<absl::Status()>& body);
+// The row that was to be inserted belongs to no partition; the SQLSTATE alone could be a check that
+// failed.
+bool IsMissingPartition(const absl::Status& status);
+
+// Runs `body` (`sqlstate` as above), for work outside a transaction of ours: opening, preparing,
+// statements that refuse to run in one.
+absl::Status CatchErrors(std::string_view what, std::string* sqlstate,
+                         const std::function<absl::Status()>& body);
 
 }  // namespace sluice::storage

@@ -37,13 +37,14 @@ void CreateContentPartition(pqxx::transaction_base& tx, int32_t part, Instant no
       part, ToMicros(now));
 }
 
-void CreateEventPartition(pqxx::transaction_base& tx, Day day) {
+bool CreateEventPartition(pqxx::transaction_base& tx, Day day) {
   const std::string name = EventPartitionName(day);
-  if (!tx.exec_params1("select to_regclass($1) is null", name)[0].as<bool>()) return;
+  if (!tx.exec_params1("select to_regclass($1) is null", name)[0].as<bool>()) return false;
   tx.exec0(Cat("create table ", name, " (like event including all)"));
   tx.exec0(Cat("alter table event attach partition ", name, " for values from ('",
                DateOf(day, "%04d-%02u-%02u"), " 00:00+00') to ('",
                DateOf(day + std::chrono::days(1), "%04d-%02u-%02u"), " 00:00+00')"));
+  return true;
 }
 
 }  // namespace sluice::storage

@@ -19,7 +19,7 @@ inline Day DayOf(Instant at) { return std::chrono::floor<std::chrono::days>(at);
 
 // The partition of `message` and its row in content_partition.
 void CreateContentPartition(pqxx::transaction_base& tx, int32_t part, Instant now);
-// Does nothing when it is there.
-void CreateEventPartition(pqxx::transaction_base& tx, Day day);
+// False: it is there already.
+bool CreateEventPartition(pqxx::transaction_base& tx, Day day);
 
 }  // namespace sluice::storage

@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const ConnectionOptions& 
                                                        Planning planning) {
   ASSIGN_OR_RETURN(const std::string url, CompleteUrl(options, planning));
   std::unique_ptr<Session> session;
-  RETURN_IF_ERROR(CatchErrors("connect", [&] {
+  RETURN_IF_ERROR(CatchErrors("connect", nullptr, [&] {
     session.reset(new Session(url));
     return CheckServer(*session);
   }));
@@ -110,7 +110,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const ConnectionOptions& 
 }
 
 absl::Status Session::Prepare(const char* name, std::string_view sql) {
-  return CatchErrors(name, [&] {
+  return CatchErrors(name, nullptr, [&] {
     connection_.prepare(name, std::string(sql));
     connection_.prepare_now(name);
     return absl::OkStatus();

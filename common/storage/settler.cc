@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "mail/ids.h"
+#include "storage/errors.h"
 #include "storage/in_transaction.h"
 #include "storage/partitions.h"
 #include "storage/queue_store.h"
@@ -167,7 +168,7 @@ class PostgresSettler final : public Settler {
     RETURN_IF_ERROR(Check(shards, settlements));
     absl::StatusOr<SettleResult> result = SettleOnce(shards, settlements);
     // An event of a day that has no partition.
-    if (result.ok() || session_->last_sqlstate() != "23514") return result;
+    if (!IsMissingPartition(result.status())) return result;
     RETURN_IF_ERROR(MakeDays(settlements));
     return SettleOnce(shards, settlements);
   }

@@ -41,6 +41,9 @@ class Upkeep {
   // Swaps the generations of idempotency keys when the last swap is at least `every` ago; a key is
   // therefore known for at least `every`. True = swapped.
   virtual absl::StatusOr<bool> RotateSubmissions(Duration every, Instant now) = 0;
+  // Registrations of writers that are gone, never wrote a batch that is still known, and began
+  // before `before`.
+  virtual absl::Status TrimWriters(Instant before) = 0;
 };
 absl::StatusOr<std::unique_ptr<Upkeep>> OpenUpkeep(const ConnectionOptions& options);
 
