@@ -33,7 +33,7 @@ std::optional<Instant> SubmittedAt(std::string_view token) {
 
 size_t LatencyHistogram::BucketOf(uint64_t micros) {
   if (micros < 2 * kPerDoubling) return static_cast<size_t>(micros);
-  const auto shift = static_cast<size_t>(std::bit_width(micros)) - 4;
+  const auto shift = static_cast<size_t>(std::bit_width(micros)) - kBits - 1;
   return std::min(kBuckets - 1, shift * kPerDoubling + static_cast<size_t>(micros >> shift));
 }
 

@@ -29,7 +29,8 @@ class LatencyHistogram {
   Duration Percentile(double share) const;
 
  private:
-  static constexpr size_t kPerDoubling = 8;
+  static constexpr size_t kBits = 5;
+  static constexpr size_t kPerDoubling = 1 << kBits;
   static constexpr size_t kBuckets = 48 * kPerDoubling;
   static size_t BucketOf(uint64_t micros);
   static uint64_t UpperEdge(size_t bucket);

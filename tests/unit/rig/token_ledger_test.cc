@@ -76,7 +76,7 @@ TEST(TokenTest, CarriesItsSubmitTime) {
   EXPECT_FALSE(SubmittedAt(std::string(32, 'x')));
 }
 
-TEST(LatencyHistogramTest, IsAtMostAnEighthAbove) {
+TEST(LatencyHistogramTest, IsAtMostAThirtySecondAbove) {
   for (const int64_t micros :
        {0L, 7L, 15L, 16L, 17L, 100L, 999L, 12'345L, 3'000'000L, 7'200'000'000L}) {
     LatencyHistogram histogram;
@@ -84,7 +84,7 @@ TEST(LatencyHistogramTest, IsAtMostAnEighthAbove) {
     histogram.Add(Duration(1'000'000'000'000));
     const int64_t seen = histogram.Percentile(0.5).count();
     EXPECT_GE(seen, micros);
-    EXPECT_LE(seen, micros + micros / 8 + 1);
+    EXPECT_LE(seen, micros + micros / 32 + 1);
   }
 }
 
@@ -92,8 +92,8 @@ TEST(LatencyHistogramTest, RanksPercentiles) {
   LatencyHistogram histogram;
   EXPECT_EQ(histogram.Percentile(0.5), Duration(0));
   for (int i = 1; i <= 100; ++i) histogram.Add(Duration(i * 1000));
-  EXPECT_NEAR(static_cast<double>(histogram.Percentile(0.5).count()), 50'000, 6'300);
-  EXPECT_NEAR(static_cast<double>(histogram.Percentile(0.99).count()), 99'000, 12'500);
+  EXPECT_NEAR(static_cast<double>(histogram.Percentile(0.5).count()), 50'000, 1'600);
+  EXPECT_NEAR(static_cast<double>(histogram.Percentile(0.99).count()), 99'000, 3'200);
   EXPECT_EQ(histogram.max(), Duration(100'000));
 }
 
