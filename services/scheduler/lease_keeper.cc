@@ -96,13 +96,30 @@ absl::Status LeaseKeeper::Renew() {
   return absl::OkStatus();
 }
 
+absl::Status LeaseKeeper::TakeControl() {
+  ASSIGN_OR_RETURN(const std::vector<storage::Lease> taken,
+                   leases_->Take({storage::kControlShard}, options_.owner, options_.control_endpoint, options_.length,
+                                 ++nonce_ & 0xfffff, 1));
+  for (const storage::Lease& lease : taken) {
+    held_[lease.shard] = lease.epoch;
+    events_.control(true);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LeaseKeeper::Take() {
   ASSIGN_OR_RETURN(const std::vector<storage::Lease> all, leases_->List());
   std::vector<int> wanted;
   for (const storage::Lease& lease : all) {
-    if (!held_.contains(lease.shard) && (lease.expired || lease.owner.empty())) wanted.push_back(lease.shard);
+    if (held_.contains(lease.shard) || !(lease.expired || lease.owner.empty())) continue;
+    if (lease.shard == storage::kControlShard) {
+      RETURN_IF_ERROR(TakeControl());
+    } else {
+      wanted.push_back(lease.shard);
+    }
   }
-  const int most = options_.most_shards + 1 - static_cast<int>(held_.size());
+  const bool control = held_.contains(storage::kControlShard);
+  const int most = options_.most_shards + static_cast<int>(control) - static_cast<int>(held_.size());
   if (wanted.empty() || most <= 0) return absl::OkStatus();
   if (numbers_ == nullptr) {
     ASSIGN_OR_RETURN(numbers_, storage::OpenSettler(connection_));
@@ -117,13 +134,9 @@ absl::Status LeaseKeeper::Take() {
   for (const storage::SourceAssignment& assignment : assignments) {
     if (assignment.lease_until > clock_.Now() - kEgressMayLive) egresses.insert(assignment.egress);
   }
-  if (held_.empty()) events_.extended(before + options_.length - options_.margin);
+  // The earliest of what is held counts; a control lease alone says nothing about shards.
+  if (held_.empty() || (control && held_.size() == 1)) events_.extended(before + options_.length - options_.margin);
   for (const storage::Lease& lease : taken) {
-    if (lease.shard == storage::kControlShard) {
-      held_[lease.shard] = lease.epoch;
-      events_.control(true);
-      continue;
-    }
     ASSIGN_OR_RETURN(const int64_t last_seq, numbers_->LastSeq(lease.shard));
     held_[lease.shard] = lease.epoch;
     events_.taken(lease.shard, lease.epoch, last_seq, {egresses.begin(), egresses.end()});

@@ -28,7 +28,8 @@ namespace sluice::scheduler {
 
 struct LeaseOptions {
   std::string owner;     // Unique per process.
-  std::string endpoint;  // Where ingest dials our Intake.
+  std::string endpoint;          // Where ingest dials our Intake.
+  std::string control_endpoint;  // Where sluicectl dials our Admin.
   Duration length = std::chrono::seconds(10);
   Duration margin = std::chrono::seconds(2);
   Duration renew_every = std::chrono::seconds(2);
@@ -62,6 +63,7 @@ class LeaseKeeper {
   absl::Status Round();
   absl::Status Renew();
   absl::Status Take();
+  absl::Status TakeControl();
   std::vector<std::pair<int, int64_t>> Held() const;
 
   const LeaseOptions options_;

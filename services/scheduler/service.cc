@@ -8,13 +8,18 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "net/dns.h"
+#include "scheduler/admin/admin_service.h"
 #include "scheduler/control/control_loop.h"
 #include "scheduler/core_loop.h"
 #include "scheduler/dispatch_service.h"
 #include "scheduler/intake_service.h"
 #include "scheduler/lease_keeper.h"
+#include "scheduler/live.h"
 #include "scheduler/storage_ports.h"
+#include "storage/audit_store.h"
 #include "storage/connection_pool.h"
+#include "storage/entry_store.h"
+#include "storage/key_store.h"
 #include "storage/migrate.h"
 #include "telemetry/metrics.h"
 #include "wire/policy_convert.h"
@@ -75,6 +80,15 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   gauge("sluice_scheduler_unrouted_entries_count", "Entries that no route names.", &CoreSnapshot::unrouted);
   gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
   metrics.AddProcess();
+}
+
+KeyAdmin::KnowsTenant TenantLookup(storage::PolicyStore& policies) {
+  return [&policies](const std::string& tenant) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const std::optional<storage::StoredPolicy> stored, policies.Current());
+    if (!stored.has_value()) return false;
+    ASSIGN_OR_RETURN(const PolicyDocument policy, wire::PolicyDocumentFromJson(stored->document_json));
+    return FindTenant(policy, tenant) != nullptr;
+  };
 }
 
 bool WaitUntil(const std::function<bool()>& condition, const Clock& clock, Duration patience) {
@@ -141,14 +155,28 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                    Serve(options.dispatch_listen, options.internal, {&dispatch->service()}));
   ASSIGN_OR_RETURN(const auto intake_server, Serve(options.intake_listen, options.internal, {&intake->service()}));
   if (options.intake_endpoint.empty()) options.intake_endpoint = intake_server->addresses().front();
+  if (options.admin_endpoint.empty()) options.admin_endpoint = options.admin_listen;
+  const auto lister = LeaseLister(connection);
+  Live live(options.id, options.admin_endpoint, loop, control, lister);
+  const auto entries = storage::MakeEntryStore(pool);
+  const auto key_store = storage::MakeKeyStore(pool);
+  const auto audit_store = storage::MakeAuditStore(pool);
+  AuditTrail audit(*audit_store, clock, log);
+  PolicyAdmin policy_admin(*policies, live, audit, clock);
+  KeyAdmin key_admin(*key_store, TenantLookup(*policies), live, audit, clock);
+  StatusAdmin status_admin(*policies, *assignments, *entries, lister, wire::PolicyDocumentFromJson, live, clock);
+  const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin);
+  ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service()}));
 
   const auto serving = [&](bool yes) {
     dispatch_server->SetServing(yes);
     intake_server->SetServing(yes);
+    admin_server->SetServing(yes);
   };
   LeaseOptions lease_options;
   lease_options.owner = Cat(options.id, "/", incarnation);
   lease_options.endpoint = options.intake_endpoint;
+  lease_options.control_endpoint = options.admin_endpoint;
   lease_options.length = options.lease;
   lease_options.most_shards = static_cast<int>(options.most_shards);
   lease_options.seed = static_cast<uint32_t>(incarnation);
@@ -171,7 +199,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
            }});
   log.Info("started", {{"id", options.id}, {"version", wire::Version()},
                        {"dispatch", dispatch_server->addresses().front()},
-                       {"intake", intake_server->addresses().front()}});
+                       {"intake", intake_server->addresses().front()},
+                       {"admin", admin_server->addresses().front()}});
   serving(true);
   shutdown.Wait();
 
@@ -190,6 +219,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   dispatch->Shutdown();
+  admin_server->Drain(std::chrono::seconds(1));
   intake_server->Drain(std::chrono::seconds(1));
   dispatch_server->Drain(std::chrono::seconds(1));
   loop.Stop();
