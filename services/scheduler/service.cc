@@ -21,6 +21,7 @@
 #include "storage/entry_store.h"
 #include "storage/key_store.h"
 #include "storage/migrate.h"
+#include "storage/node_store.h"
 #include "telemetry/metrics.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
@@ -119,6 +120,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto policies = storage::MakePolicyStore(pool);
   const auto assignments = storage::MakeAssignmentStore(pool);
   const auto routes = storage::MakeRouteStore(pool);
+  const auto nodes = storage::MakeNodeStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -133,10 +135,14 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   ports.Attach(core);
   CoreLoop loop(core, mailbox);
 
+  if (options.admin_endpoint.empty()) options.admin_endpoint = options.admin_listen;
   ControlOptions control_options;
+  control_options.id = Cat(options.id, "/", incarnation);
+  control_options.endpoint = options.admin_endpoint;
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
-  ControlLoop control(control_options, connection, *policies, *assignments, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
+  ControlLoop control(control_options, connection, *policies, *assignments, *nodes,
+                      wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   const auto dispatch = MakeDispatchFace(
       core, mailbox, log, incarnation,
       {.connected = [&](const EgressHello&) { control.Hurry(); },
@@ -155,7 +161,6 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                    Serve(options.dispatch_listen, options.internal, {&dispatch->service()}));
   ASSIGN_OR_RETURN(const auto intake_server, Serve(options.intake_listen, options.internal, {&intake->service()}));
   if (options.intake_endpoint.empty()) options.intake_endpoint = intake_server->addresses().front();
-  if (options.admin_endpoint.empty()) options.admin_endpoint = options.admin_listen;
   const auto lister = LeaseLister(connection);
   Live live(options.id, options.admin_endpoint, loop, control, lister);
   const auto entries = storage::MakeEntryStore(pool);
@@ -218,6 +223,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
       clock, options.drain);
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
+  control.Stop();
   dispatch->Shutdown();
   admin_server->Drain(std::chrono::seconds(1));
   intake_server->Drain(std::chrono::seconds(1));

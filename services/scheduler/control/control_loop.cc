@@ -11,6 +11,8 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(500);
+constexpr auto kBeatEvery = std::chrono::seconds(2);
+constexpr auto kAskAgain = std::chrono::milliseconds(50);
 constexpr int kDefaultConnections = 20;
 
 // Rules for every path of a source: those that name nothing, or the source alone.
@@ -43,12 +45,13 @@ bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource
 }  // namespace
 
 ControlLoop::ControlLoop(ControlOptions options, storage::ConnectionOptions connection,
-                         storage::PolicyStore& policies, storage::AssignmentStore& assignments, ParsePolicy parse,
-                         Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
+                         storage::PolicyStore& policies, storage::AssignmentStore& assignments,
+                         storage::NodeStore& nodes, ParsePolicy parse, Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
     : options_(options),
       connection_(std::move(connection)),
       policies_(policies),
       assignments_(assignments),
+      nodes_(nodes),
       parse_(std::move(parse)),
       core_(core),
       mailbox_(mailbox),
@@ -56,13 +59,19 @@ ControlLoop::ControlLoop(ControlOptions options, storage::ConnectionOptions conn
       log_(log),
       thread_([this] { Run(); }) {}
 
-ControlLoop::~ControlLoop() {
+ControlLoop::~ControlLoop() { Stop(); }
+
+void ControlLoop::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   wake_.notify_one();
+  if (!thread_.joinable()) return;
   thread_.join();
+  if (const absl::Status status = nodes_.Leave(options_.id); !status.ok()) {
+    log_.Warn("node_not_removed", {{"error", View(status.message())}});
+  }
 }
 
 void ControlLoop::SetControl(bool held) {
@@ -95,13 +104,46 @@ void ControlLoop::Hurry() {
 }
 
 std::vector<std::string> ControlLoop::AwaitRevision(int64_t revision, Duration patience) {
+  const SteadyInstant end = clock_.Steady() + patience;
   Hurry();
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, patience, [&] { return stop_ || (revision_ >= revision && told_revision_ >= revision); });
-  std::vector<std::string> missing;
-  if (revision_ < revision) missing.emplace_back("scheduler");
-  if (told_revision_ < revision) missing.emplace_back("egress assignments");
-  return missing;
+  std::vector<std::string> behind = Behind(revision);
+  while (!behind.empty() && clock_.Steady() < end) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kAskAgain);
+    if (stop_) break;
+    lock.unlock();
+    behind = Behind(revision);
+  }
+  return behind;
+}
+
+std::vector<std::string> ControlLoop::Behind(int64_t revision) {
+  std::vector<std::string> behind;
+  {
+    const std::lock_guard lock(mutex_);
+    if (revision_ < revision) behind.push_back(options_.id);
+    if (told_revision_ < revision) behind.emplace_back("egresses");
+  }
+  const absl::StatusOr<std::vector<storage::ServiceNode>> nodes = nodes_.Alive();
+  if (!nodes.ok()) return {std::string("PostgreSQL: ") + std::string(View(nodes.status().message()))};
+  for (const storage::ServiceNode& node : *nodes) {
+    if (node.id != options_.id && node.policy_revision < revision) behind.push_back(node.id);
+  }
+  return behind;
+}
+
+absl::Status ControlLoop::Beat() {
+  const SteadyInstant steady = clock_.Steady();
+  int64_t revision = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    revision = revision_;
+  }
+  if (revision == beat_revision_ && steady < beat_at_ + kBeatEvery) return absl::OkStatus();
+  RETURN_IF_ERROR(nodes_.Beat({options_.id, "scheduler", options_.endpoint, revision}));
+  beat_at_ = steady;
+  beat_revision_ = revision;
+  return absl::OkStatus();
 }
 
 void ControlLoop::Run() {
@@ -127,6 +169,7 @@ std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
 
 absl::Status ControlLoop::Round() {
   RETURN_IF_ERROR(FollowPolicy());
+  RETURN_IF_ERROR(Beat());
   RETURN_IF_ERROR(RecordResults());
   ASSIGN_OR_RETURN(std::vector<storage::SourceAssignment> current, assignments_.List());
   const bool control = has_control();

@@ -21,12 +21,15 @@
 #include "scheduler/mailbox.h"
 #include "storage/assignment_store.h"
 #include "storage/connection.h"
+#include "storage/node_store.h"
 #include "storage/policy_store.h"
 #include "storage/upkeep.h"
 
 namespace sluice::scheduler {
 
 struct ControlOptions {
+  std::string id;        // Of this process, in service_node.
+  std::string endpoint;  // Where its Admin is dialled.
   Duration assignment_lease = std::chrono::seconds(15);
   Duration upkeep_every = std::chrono::minutes(1);
   storage::ContentUpkeep content;
@@ -37,9 +40,11 @@ class ControlLoop {
   // `parse` reads the stored document.
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
   ControlLoop(ControlOptions options, storage::ConnectionOptions connection, storage::PolicyStore& policies,
-              storage::AssignmentStore& assignments, ParsePolicy parse, Core& core, Mailbox& mailbox,
+              storage::AssignmentStore& assignments, storage::NodeStore& nodes, ParsePolicy parse, Core& core, Mailbox& mailbox,
               const Clock& clock, const Logger& log);
   ~ControlLoop();
+  // Ends the thread; before the core's thread ends.
+  void Stop();
 
   // Thread-safe.
   void SetControl(bool held);
@@ -48,8 +53,8 @@ class ControlLoop {
                           const std::string& error);
   // Looks at everything now instead of at the next half second.
   void Hurry();
-  // Returns when the policy of `revision` (or a later one) is in force here and the egresses have their assignments;
-  // names what is missing at the deadline.
+  // Returns when every scheduler and ingest that lives acts on the policy of `revision` (or a later one) and the egresses have
+  // their assignments; names who is missing at the deadline.
   std::vector<std::string> AwaitRevision(int64_t revision, Duration patience);
 
  private:
@@ -62,6 +67,8 @@ class ControlLoop {
   void Run();
   absl::Status Round();
   absl::Status FollowPolicy();
+  absl::Status Beat();
+  std::vector<std::string> Behind(int64_t revision);
   absl::Status RecordResults();
   absl::Status Assign(std::vector<storage::SourceAssignment>& current);
   absl::Status SendAssignments(const std::vector<storage::SourceAssignment>& current,
@@ -73,6 +80,7 @@ class ControlLoop {
   const storage::ConnectionOptions connection_;
   storage::PolicyStore& policies_;
   storage::AssignmentStore& assignments_;
+  storage::NodeStore& nodes_;
   const ParsePolicy parse_;
   Core& core_;
   Mailbox& mailbox_;
@@ -83,7 +91,8 @@ class ControlLoop {
   // What each egress was told last, with the session it was told in.
   std::map<std::string, std::pair<uint64_t, std::vector<AssignedSource>>> told_;
   std::unique_ptr<storage::Upkeep> upkeep_;
-  SteadyInstant upkeep_at_{};
+  SteadyInstant upkeep_at_{}, beat_at_{};
+  int64_t beat_revision_ = -1;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, changed_;

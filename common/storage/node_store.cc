@@ -1,0 +1,62 @@
+#include "storage/node_store.h"
+
+#include "storage/pooled_session.h"
+#include "storage/rows.h"
+
+namespace sluice::storage {
+namespace {
+
+constexpr const char* kBeat = R"sql(
+insert into service_node as n (id, kind, endpoint, policy_revision, seen_at) values ($1, $2, $3, $4, clock_timestamp())
+on conflict (id) do update
+set endpoint = excluded.endpoint, policy_revision = excluded.policy_revision, seen_at = excluded.seen_at)sql";
+
+// Processes that died without leaving.
+constexpr const char* kForgetOld = "delete from service_node where seen_at < clock_timestamp() - interval '1 hour'";
+
+constexpr const char* kAlive = R"sql(
+select id, kind, endpoint, policy_revision from service_node
+where seen_at > clock_timestamp() - interval '6 seconds' order by id)sql";
+
+class PostgresNodeStore final : public NodeStore {
+ public:
+  explicit PostgresNodeStore(ConnectionPool& pool) : pool_(pool) {}
+
+  absl::Status Beat(const ServiceNode& node) override {
+    return RunTransaction(pool_, "beat", [&](pqxx::transaction_base& tx) {
+      tx.exec_params0(kBeat, node.id, node.kind, node.endpoint, node.policy_revision);
+      tx.exec0(kForgetOld);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status Leave(const std::string& id) override {
+    return RunTransaction(pool_, "leave", [&](pqxx::transaction_base& tx) {
+      tx.exec_params0("delete from service_node where id = $1", id);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::StatusOr<std::vector<ServiceNode>> Alive() override {
+    using Nodes = std::vector<ServiceNode>;
+    return InTransaction<Nodes>(pool_, "list nodes", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Nodes> {
+      Nodes nodes;
+      for (const pqxx::row& row : tx.exec(kAlive)) {
+        nodes.push_back({.id = StringOf(row[0]),
+                         .kind = StringOf(row[1]),
+                         .endpoint = StringOf(row[2]),
+                         .policy_revision = IntOf<int64_t>(row[3])});
+      }
+      return nodes;
+    });
+  }
+
+ private:
+  ConnectionPool& pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<NodeStore> MakeNodeStore(ConnectionPool& pool) { return std::make_unique<PostgresNodeStore>(pool); }
+
+}  // namespace sluice::storage

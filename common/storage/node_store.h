@@ -1,0 +1,34 @@
+// Which processes run and which policy revision each acts on. Aliveness is judged by the database's clock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sluice::storage {
+
+class ConnectionPool;
+
+struct ServiceNode {
+  std::string id;    // Unique per process.
+  std::string kind;  // `ingest`, `scheduler`.
+  std::string endpoint;
+  int64_t policy_revision = 0;
+};
+
+// Thread-safe.
+class NodeStore {
+ public:
+  virtual ~NodeStore() = default;
+  // Alive for six seconds from now; call it every two.
+  virtual absl::Status Beat(const ServiceNode& node) = 0;
+  virtual absl::Status Leave(const std::string& id) = 0;
+  // Those alive, in order of id.
+  virtual absl::StatusOr<std::vector<ServiceNode>> Alive() = 0;
+};
+std::unique_ptr<NodeStore> MakeNodeStore(ConnectionPool& pool);
+
+}  // namespace sluice::storage
