@@ -1,6 +1,7 @@
-// The sources that control assigned to this egress, and which of them this host can really bind. A test bind proves
-// it (an interface list lies on 127/8). A source that cannot be bound is not used, reported, and tried again; there
-// is never another address in its place. Belongs to one thread; the bind itself is injected.
+// The sources that control assigned to this egress, and which of them this host can really bind. A
+// test bind proves it (an interface list lies on 127/8). A source that cannot be bound is not used,
+// reported, and tried again; there is never another address in its place. Belongs to one thread;
+// the bind itself is injected.
 #pragma once
 
 #include <functional>
@@ -44,11 +45,12 @@ class Addresses {
   Addresses(std::vector<std::string> allowed, TestBind test_bind)
       : allowed_(std::move(allowed)), test_bind_(std::move(test_bind)) {}
 
-  // Replaces the list. A source that is known under a newer epoch keeps what is known. Every source of the list is
-  // tested; the results are for whoever assigned.
+  // Replaces the list. A source that is known under a newer epoch keeps what is known. Every source
+  // of the list is tested; the results are for whoever assigned.
   std::vector<BindResult> Assign(std::vector<AssignedSource> sources, SteadyInstant now);
   // A connection could not be bound. The result is to be reported; none when it was known already.
-  std::vector<BindResult> Lost(const SourceName& source, const absl::Status& error, SteadyInstant now);
+  std::vector<BindResult> Lost(const SourceName& source, const absl::Status& error,
+                               SteadyInstant now);
   // Tests what was not bound, when its time has come; what can be bound again is reported.
   std::vector<BindResult> Retry(SteadyInstant now);
 

@@ -9,23 +9,25 @@
 namespace sluice::egress {
 namespace {
 
-// What no accepted message can exceed: content and the headers put before it. Guards the allocation below.
+// What no accepted message can exceed: content and the headers put before it. Guards the allocation
+// below.
 constexpr size_t kMostDecodedBytes = limits::kContentBytes + (size_t{1} << 20);
 
-absl::StatusOr<std::shared_ptr<const DecodedBody>> DecodeLz4(const ContentFields& fields) {
+absl::StatusOr<std::shared_ptr<const DecodedBody>> DecodeLz4(
+    const ContentFields& fields, const std::shared_ptr<DecodedCount>& count) {
   if (fields.size_bytes > kMostDecodedBytes) {
-    return absl::DataLossError(Cat("message ", FormatMessageId(fields.id), " claims ",
-                                   fields.size_bytes, " bytes"));
+    return absl::DataLossError(
+        Cat("message ", FormatMessageId(fields.id), " claims ", fields.size_bytes, " bytes"));
   }
-  auto bytes = std::make_unique_for_overwrite<char[]>(fields.size_bytes);
-  const int got = LZ4_decompress_safe(fields.data.data(), bytes.get(),
-                                      static_cast<int>(fields.data.size()),
-                                      static_cast<int>(fields.size_bytes));
+  auto body = std::make_shared<DecodedBody>(fields.size_bytes, count);
+  const int got =
+      LZ4_decompress_safe(fields.data.data(), body->bytes(), static_cast<int>(fields.data.size()),
+                          static_cast<int>(fields.size_bytes));
   if (got < 0 || static_cast<size_t>(got) != fields.size_bytes) {
     return absl::DataLossError(
         Cat("message ", FormatMessageId(fields.id), " does not decode to its size"));
   }
-  return std::make_shared<const DecodedBody>(std::move(bytes), fields.size_bytes);
+  return body;
 }
 
 }  // namespace
@@ -41,7 +43,7 @@ absl::StatusOr<std::string_view> Content::Body(std::shared_ptr<const DecodedBody
   const std::lock_guard lock(mutex_);
   keep = decoded_.lock();
   if (keep == nullptr) {
-    auto decoded = DecodeLz4(fields_);
+    auto decoded = DecodeLz4(fields_, count_);
     if (!decoded.ok()) return decoded.status();
     keep = *std::move(decoded);
     decoded_ = keep;

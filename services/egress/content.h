@@ -1,7 +1,8 @@
-// One message's bytes as the scheduler sent them, shared by all entries that name the message. Knows how to
-// decode them; keeping and dropping is content_cache.h.
+// One message's bytes as the scheduler sent them, shared by all entries that name the message.
+// Knows how to decode them; keeping and dropping is content_cache.h.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,15 +17,30 @@ namespace sluice::egress {
 
 enum class ContentEncoding : uint8_t { kIdentity, kLz4 };
 
+// How many bytes are decoded right now, over all contents.
+using DecodedCount = std::atomic<size_t>;
+
 // Bytes ready to be sent; lives as long as someone sends them.
 class DecodedBody {
  public:
-  DecodedBody(std::unique_ptr<char[]> bytes, size_t size) : bytes_(std::move(bytes)), size_(size) {}
+  // `size` bytes without a value, counted in `count`.
+  DecodedBody(size_t size, std::shared_ptr<DecodedCount> count)
+      : bytes_(std::make_unique_for_overwrite<char[]>(size)),
+        size_(size),
+        count_(std::move(count)) {
+    *count_ += size_;
+  }
+  ~DecodedBody() { *count_ -= size_; }
+  DecodedBody(const DecodedBody&) = delete;
+  DecodedBody& operator=(const DecodedBody&) = delete;
+
+  char* bytes() { return bytes_.get(); }
   std::string_view view() const { return {bytes_.get(), size_}; }
 
  private:
-  std::unique_ptr<char[]> bytes_;
-  size_t size_;
+  const std::unique_ptr<char[]> bytes_;
+  const size_t size_;
+  const std::shared_ptr<DecodedCount> count_;
 };
 
 struct ContentFields {
@@ -42,7 +58,8 @@ struct ContentFields {
 // Immutable but for the shared decoded form. Thread-safe.
 class Content {
  public:
-  explicit Content(ContentFields fields) : fields_(std::move(fields)) {}
+  Content(ContentFields fields, std::shared_ptr<DecodedCount> count)
+      : fields_(std::move(fields)), count_(std::move(count)) {}
 
   const ContentFields& fields() const { return fields_; }
   // What it costs to keep, decoded form not counted.
@@ -50,12 +67,19 @@ class Content {
     return sizeof(Content) + fields_.data.size() + fields_.prepended_headers.size() +
            fields_.return_path.size();
   }
-  // A view of the message as submitted. `keep` holds what the view points into (nothing for identity) and must
-  // outlive its use. DataLoss: the bytes are not what `encoding` and `size_bytes` say.
-  [[nodiscard]] absl::StatusOr<std::string_view> Body(std::shared_ptr<const DecodedBody>& keep) const;
+  // What Body allocates when nobody shares it.
+  size_t decoded_bytes() const {
+    return fields_.encoding == ContentEncoding::kIdentity ? 0 : fields_.size_bytes;
+  }
+  // A view of the message as submitted. `keep` holds what the view points into (nothing for
+  // identity) and must outlive its use. DataLoss: the bytes are not what `encoding` and
+  // `size_bytes` say.
+  [[nodiscard]] absl::StatusOr<std::string_view> Body(
+      std::shared_ptr<const DecodedBody>& keep) const;
 
  private:
   const ContentFields fields_;
+  const std::shared_ptr<DecodedCount> count_;
   mutable std::mutex mutex_;
   mutable std::weak_ptr<const DecodedBody> decoded_;  // shared by transactions under way at once
 };

@@ -154,8 +154,11 @@ PinnedContent ContentCache::PinLocked(Slot& slot) {
 void ContentCache::StoreLocked(ContentFields fields, std::vector<EntryPtr>& ready) {
   const int64_t id = fields.id.value();
   Slot& slot = slots_[id];
-  if (slot.content == nullptr) {
-    slot.content = std::make_shared<const Content>(std::move(fields));
+  if (slot.content != nullptr) {
+    // Sent again because it is needed again: the newest, if nobody holds it.
+    if (slot.pin_count == 0) idle_.splice(idle_.end(), idle_, slot.idle);
+  } else {
+    slot.content = std::make_shared<const Content>(std::move(fields), decoded_);
     slot.idle = idle_.insert(idle_.end(), id);
     bytes_ += slot.content->cost_bytes();
     idle_bytes_ += slot.content->cost_bytes();

@@ -1,5 +1,5 @@
-// Contents by message id, bounded in bytes, and the entries that wait for one. Entries pin what they need;
-// the rest goes oldest first. What was dropped is asked for again from the scheduler.
+// Contents by message id, bounded in bytes, and the entries that wait for one. Entries pin what
+// they need; the rest goes oldest first. What was dropped is asked for again from the scheduler.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@
 
 namespace sluice::egress {
 
-// A content or a part of one, in order. The first part of a message carries all fields; later ones only data.
+// A content or a part of one, in order. The first part of a message carries all fields; later ones
+// only data.
 struct ContentPart {
   ContentFields fields;
   bool is_last = true;
@@ -38,22 +39,34 @@ class ContentCache {
 
   explicit ContentCache(ContentCacheOptions options) : options_(options) {}
 
-  // Gives the entry its content and hands it back; or keeps it waiting and returns null. `must_ask` is then set when
-  // its session has not been asked for this content by an earlier entry.
+  // Gives the entry its content and hands it back; or keeps it waiting and returns null. `must_ask`
+  // is then set when its session has not been asked for this content by an earlier entry.
   EntryPtr Attach(EntryPtr entry, SteadyInstant now, bool& must_ask);
-  // Takes a part from a session. Entries that waited for a content now complete are appended to `ready`. A part that
-  // does not fit (nonsense, too large, no room) is dropped with all of its message.
+  // Takes a part from a session. Entries that waited for a content now complete are appended to
+  // `ready`. A part that does not fit (nonsense, too large, no room) is dropped with all of its
+  // message.
   void Add(uint64_t session, ContentPart part, std::vector<EntryPtr>& ready);
-  // Drops what is over the bounds and not pinned. Called when a batch's entries have pinned what came with it.
+  // Drops what is over the bounds and not pinned. Called when a batch's entries have pinned what
+  // came with it.
   void Trim();
-  // The session is gone: its half-received contents are dropped. Entries that wait are taken with TakeWaiting.
+  // The session is gone: its half-received contents are dropped. Entries that wait are taken with
+  // TakeWaiting.
   void Forget(uint64_t session);
   // Waiting entries that `filter` says yes to.
   std::vector<EntryPtr> TakeWaiting(const Filter& filter);
   // Entries that have waited too long.
   std::vector<EntryPtr> TakeOverdue(SteadyInstant now);
-  // Drops a content that proved to be broken, as soon as nobody holds it; it can be asked for again.
+  // Drops a content that proved to be broken, as soon as nobody holds it; it can be asked for
+  // again.
   void Discard(const Content& content);
+
+  // Whether decoding this content now keeps all decoded bytes within `most_bytes`. The first is
+  // always let through, so that one large message cannot stop everything.
+  bool HasRoomToDecode(const Content& content) const {
+    const size_t more = content.decoded_bytes();
+    const size_t now = decoded_->load(std::memory_order_relaxed);
+    return more == 0 || now == 0 || now + more <= options_.most_bytes;
+  }
 
   size_t bytes() const;
   size_t content_count() const;
@@ -85,6 +98,7 @@ class ContentCache {
   void DropLocked(int64_t id);
 
   const ContentCacheOptions options_;
+  const std::shared_ptr<DecodedCount> decoded_ = std::make_shared<DecodedCount>(0);
   mutable std::mutex mutex_;
   absl::flat_hash_map<int64_t, Slot> slots_;
   std::list<int64_t> idle_;  // oldest first

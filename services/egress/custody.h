@@ -1,6 +1,7 @@
-// What egress holds on loan: who lent each entry, which were begun, which reports are not acknowledged, and what
-// is still to be written to each scheduler. The one place where "may this begin now" is decided, under the same lock
-// as the inventory, so that nothing begins behind an inventory's back.
+// What egress holds on loan: who lent each entry, which were begun, which reports are not
+// acknowledged, and what is still to be written to each scheduler. The one place where "may this
+// begin now" is decided, under the same lock as the inventory, so that nothing begins behind an
+// inventory's back.
 //
 //   Admit ─▶ (ready) ─▶ TryBegin ─▶ Report ─▶ Settle
 //               └─▶ Return
@@ -47,16 +48,17 @@ struct DeliverBatch {
 class DeliverSink {
  public:
   virtual ~DeliverSink() = default;
-  // Starts one write; ends with Custody::Written, also when the stream is broken. Never two at once.
+  // Starts one write; ends with Custody::Written, also when the stream is broken. Never two at
+  // once.
   virtual void Write(DeliverBatch batch) = 0;
   // Asks for Custody::Flush at about this time.
   virtual void FlushAt(SteadyInstant at) = 0;
 };
 
 struct CustodyStats {
-  size_t held = 0;      // admitted, neither returned nor settled
-  size_t begun = 0;     // transactions under way
-  size_t unacked = 0;   // reports not acknowledged
+  size_t held = 0;       // admitted, neither returned nor settled
+  size_t begun = 0;      // transactions under way
+  size_t unacked = 0;    // reports not acknowledged
   size_t unwritten = 0;  // what waits to be written to sessions that live
 };
 
@@ -87,13 +89,14 @@ class Custody {
   // ---- entries ----
   // Counts the entry as held. A reason means: give it back with Return at once.
   std::optional<ReturnReason> Admit(const Entry& entry);
-  // Whether its transaction may begin now: the session's lease holds, the shard is still the session's, `not_after`
-  // is ahead, no drain. When true the entry is noted as begun and must end in Report. An entry begun before stays
-  // begun.
+  // Whether its transaction may begin now: the session's lease holds, the shard is still the
+  // session's, `not_after` is ahead, no drain. When true the entry is noted as begun and must end
+  // in Report. An entry begun before stays begun.
   bool TryBegin(Entry& entry);
   // The attempt is over. The entry must be begun.
   void Report(const Entry& entry, ReportPtr report);
-  // The entry goes back, not begun. Silent when the session has ended: the scheduler has given up hope already.
+  // The entry goes back, not begun. Silent when the session has ended: the scheduler has given up
+  // hope already.
   void Return(const Entry& entry, ReturnReason reason);
   void AskContent(const Session& session, MessageId message);
 

@@ -1,5 +1,6 @@
-// What one path remembers of its MX hosts: which are paused after failures and for how long, what they last
-// said, and which must be talked to in plain text. Pure: `now` is a parameter. Belongs to one thread.
+// What one path remembers of its MX hosts: which are paused after failures and for how long, what
+// they last said, and which must be talked to in plain text. Pure: `now` is a parameter. Belongs to
+// one thread.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// Entries of one path that wait for a connection: two classes, high before normal, each in the order it came.
-// Shallow: credit bounds it. Belongs to one thread.
+// Entries of one path that wait for a connection: two classes, high before normal, each in the
+// order it came. Shallow: credit bounds it. Belongs to one thread.
 #pragma once
 
 #include <cstddef>

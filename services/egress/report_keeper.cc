@@ -23,7 +23,8 @@ void ReportKeeper::OwnShards(uint64_t session, std::span<const int> shards) {
   const auto found = streams_.find(session);
   if (found == streams_.end()) return;
   for (auto& [shard, owner] : owners_) {
-    if (owner != session || std::find(shards.begin(), shards.end(), shard) != shards.end()) continue;
+    if (owner != session || std::find(shards.begin(), shards.end(), shard) != shards.end())
+      continue;
     owner = kNobody;
     MoveAway(found->second, ShardId(shard));
   }

@@ -1,5 +1,5 @@
-// Reports until they are acknowledged: which scheduler session each goes to, under which number, and what is left
-// when a session ends. Not thread-safe, no clock: custody.h guards it.
+// Reports until they are acknowledged: which scheduler session each goes to, under which number,
+// and what is left when a session ends. Not thread-safe, no clock: custody.h guards it.
 //
 //   Add ─▶ unowned ─▶ queued for the owner's session ─▶ sent under a number ─▶ settled (forgotten)
 //             ▲  session ends, shard moves  │                  │
@@ -28,22 +28,25 @@ class ReportKeeper {
 
   // `session` may now be given reports.
   void Open(uint64_t session);
-  // Its reports, sent or not, go to whoever owns their shards now, else wait. Its shards are nobody's.
+  // Its reports, sent or not, go to whoever owns their shards now, else wait. Its shards are
+  // nobody's.
   void Close(uint64_t session);
-  // The shards that this session owns now; the list replaces its earlier one. Reports of shards that it no longer owns
-  // are taken from it.
+  // The shards that this session owns now; the list replaces its earlier one. Reports of shards
+  // that it no longer owns are taken from it.
   void OwnShards(uint64_t session, std::span<const int> shards);
-  // Whether an entry of `shard` may begin on behalf of `session`: it owns the shard, or nobody has ever said who does.
+  // Whether an entry of `shard` may begin on behalf of `session`: it owns the shard, or nobody has
+  // ever said who does.
   bool MayBegin(uint64_t session, ShardId shard) const;
 
   void Add(ReportPtr report);
   size_t QueuedCount(uint64_t session) const;
   // The next reports to send, at most `most`, in the order they came; they count as sent.
   std::vector<NumberedReport> Take(uint64_t session, size_t most);
-  // Everything up to this number is settled. Numbers never sent are ignored. Returns how many were forgotten.
+  // Everything up to this number is settled. Numbers never sent are ignored. Returns how many were
+  // forgotten.
   size_t Settle(uint64_t session, int64_t through);
-  // The session would not take these numbers, for their shard is another's: they wait for the next OwnShards that names
-  // it, and the numbers count as passed.
+  // The session would not take these numbers, for their shard is another's: they wait for the next
+  // OwnShards that names it, and the numbers count as passed.
   void NotOwned(uint64_t session, std::span<const int64_t> numbers);
 
   // Entries with a report not acknowledged.
@@ -54,7 +57,8 @@ class ReportKeeper {
  private:
   struct Stream {
     std::deque<ReportPtr> queued;
-    // Numbers first_sent, first_sent + 1 …; null where the report was taken away for another session.
+    // Numbers first_sent, first_sent + 1 …; null where the report was taken away for another
+    // session.
     std::deque<ReportPtr> sent;
     int64_t first_sent = 1;
   };

@@ -1,5 +1,5 @@
-// One session with one scheduler process: from its Welcome to the loss of either stream. It carries the
-// lease that every begin is checked against.
+// One session with one scheduler process: from its Welcome to the loss of either stream. It carries
+// the lease that every begin is checked against.
 //
 //   opened ─▶ lease holds ◀─▶ lease lapsed ─▶ ended (for ever)
 #pragma once
@@ -12,8 +12,8 @@
 
 namespace sluice::egress {
 
-// Longest time between a heartbeat that was answered and the last begin it allows. The scheduler waits
-// twice as long before it gives entries out again.
+// Longest time between a heartbeat that was answered and the last begin it allows. The scheduler
+// waits twice as long before it gives entries out again.
 constexpr Duration kLongestLease = std::chrono::seconds(5);
 
 // Thread-safe, without locks: I/O threads ask, the streams' threads renew.
@@ -24,8 +24,9 @@ class Session {
   // Unique in this process; 0 is nobody.
   uint64_t number() const { return number_; }
 
-  // A heartbeat sent at `sent_at` was answered with `valid_for`; replies come in the order of sending. The
-  // newest reply rules, also when it shortens: zero means that the scheduler is not active.
+  // A heartbeat sent at `sent_at` was answered with `valid_for`; replies come in the order of
+  // sending. The newest reply rules, also when it shortens: zero means that the scheduler is not
+  // active.
   void Renew(SteadyInstant sent_at, Duration valid_for) {
     const SteadyInstant until = sent_at + std::clamp(valid_for, Duration(0), kLongestLease);
     valid_until_.store(until.time_since_epoch().count(), std::memory_order_release);

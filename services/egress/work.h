@@ -1,5 +1,5 @@
-// What egress works on, as values: an entry on loan from a scheduler, and the two ways it goes back (a
-// report after an attempt, a return without one). No proto and no socket in here.
+// What egress works on, as values: an entry on loan from a scheduler, and the two ways it goes back
+// (a report after an attempt, a return without one). No proto and no socket in here.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct Entry {
   std::shared_ptr<Session> session;  // who lent it
   PinnedContent content;             // set before it reaches a ready queue
   bool is_begun = false;             // TryBegin said yes: it ends in a report, whatever happens
-  int stale_count = 0;               // connections that turned out to be closed when it was its turn
+  int stale_count = 0;  // connections that turned out to be closed when it was its turn
 };
 using EntryPtr = std::unique_ptr<Entry>;
 

@@ -84,7 +84,8 @@ TEST(HostBookTest, HostThatWorksStartsAnew) {
 
 TEST(HostBookTest, RemembersWhyAHostIsPausedAndWhichNeedsPlainText) {
   HostBook book;
-  book.Failed("mx1", {.stage = Stage::kBanner, .reply = {554, {}, "no"}, .address = "192.0.2.1"}, kStart);
+  book.Failed("mx1", {.stage = Stage::kBanner, .reply = {554, {}, "no"}, .address = "192.0.2.1"},
+              kStart);
   ASSERT_NE(book.LastFailure("mx1"), nullptr);
   EXPECT_EQ(book.LastFailure("mx1")->reply.code, 554);
 

@@ -1,0 +1,94 @@
+#include "egress/attempt.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "policy/classification.h"
+
+namespace sluice::egress {
+namespace {
+
+Verdict Judge(const AttemptFacts& facts) {
+  if (facts.is_delivered) {
+    return {.disposition = Disposition::kDelivered,
+            .reply_class = ReplyClass::kNone,
+            .host_only = false,
+            .rule = {}};
+  }
+  return Classify(facts.reply, facts.stage);
+}
+
+ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& verdict) {
+  auto report = std::make_shared<Report>();
+  report->entry = entry.id;
+  report->message = entry.message;
+  report->attempt_id = entry.attempt_id;
+  report->attempt = entry.attempt;
+  report->disposition = verdict.disposition;
+  report->stage = facts.stage;
+  report->reply_class = verdict.reply_class;
+  report->reply = std::move(facts.reply);
+  report->source = entry.source;
+  report->mx_host = facts.mx_host;
+  report->mx_address = facts.mx_address;
+  if (facts.tls != nullptr) {
+    report->tls_version = facts.tls->version;
+    report->tls_cipher = facts.tls->cipher;
+    report->tls_verified = facts.tls->peer_verified;
+  }
+  report->started_at = facts.started_at;
+  report->duration = facts.duration;
+  report->possible_duplicate = facts.is_unknown_after_dot;
+  return report;
+}
+
+void LogAttempt(telemetry::DeliveryLog& log, const Entry& entry, const Report& report) {
+  const std::string reply = ToString(report.reply);
+  log.Write({.queue_entry = entry.id.value(),
+             .message = entry.message.value(),
+             .attempt = entry.attempt,
+             .tenant = entry.tenant.value(),
+             .stream = entry.stream.value(),
+             .campaign = entry.campaign.value(),
+             .recipient = entry.recipient,
+             .pool = entry.pool.value(),
+             .source = entry.source.value(),
+             .provider = entry.provider.value(),
+             .site = entry.site.value(),
+             .mx_host = report.mx_host,
+             .mx_address = report.mx_address,
+             .stage = ToString(report.stage),
+             .disposition = ToString(report.disposition),
+             .reply = reply,
+             .reply_class = ToString(report.reply_class),
+             .tls = report.tls_version,
+             .duration = report.duration,
+             .possible_duplicate = report.possible_duplicate});
+}
+
+void Count(EgressMetrics& metrics, const Entry& entry, const Report& report) {
+  metrics.attempts.With({entry.provider.value(), ToString(report.disposition)}).Add();
+  metrics.attempt_seconds.Observe(report.duration);
+  if (report.disposition != Disposition::kDelivered) {
+    metrics.reply_classes.With({ToString(report.reply_class)}).Add();
+  }
+  if (report.possible_duplicate) metrics.possible_duplicates.Add();
+}
+
+}  // namespace
+
+void Conclude(const Surroundings& around, const Entry& entry, AttemptFacts facts) {
+  const Verdict verdict = Judge(facts);
+  const ReportPtr report = MakeReport(entry, facts, verdict);
+  if (around.delivery_log != nullptr) LogAttempt(*around.delivery_log, entry, *report);
+  Count(around.metrics, entry, *report);
+  around.custody.Report(entry, report);
+}
+
+void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason) {
+  around.metrics.returns.With({ToString(reason)}).Add();
+  around.custody.Return(entry, reason);
+}
+
+}  // namespace sluice::egress

@@ -1,0 +1,155 @@
+#include "egress/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <asio/experimental/as_tuple.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include "egress/attempt.h"
+#include "egress/open_session.h"
+
+namespace sluice::egress {
+namespace {
+
+constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
+// Connections that were dead when an entry's turn came; after so many the entry is deferred.
+constexpr int kMostStale = 3;
+
+SmtpTransaction TransactionOf(const Entry& entry, const Rendered& rendered,
+                              const std::string_view& recipient) {
+  const ContentFields& fields = entry.content->fields();
+  SmtpTransaction transaction;
+  transaction.return_path = fields.return_path;
+  transaction.recipients = std::span(&recipient, 1);
+  transaction.content.pieces = rendered.pieces;
+  transaction.content.has_8bit = fields.has_8bit;
+  transaction.content.needs_smtputf8 = fields.needs_smtputf8;
+  return transaction;
+}
+
+}  // namespace
+
+asio::awaitable<void> RunConnection(Path& path) {
+  {
+    Connection connection(path);
+    co_await connection.Run();
+  }
+  path.AfterLeft();
+}
+
+Connection::Connection(Path& path) : path_(path), source_(path.source()), wake_(path.io()) {
+  path_.Joined(*this);
+}
+
+Connection::~Connection() {
+  if (is_idle_) path_.NoLongerIdle(*this);
+  path_.Left(*this, is_open_);
+}
+
+asio::awaitable<void> Connection::Run() {
+  const bool is_open = co_await Open();
+  if (!is_open) co_return;
+  co_await Serve();
+  if (session_->is_reusable()) co_await session_->Quit();
+}
+
+asio::awaitable<bool> Connection::Open() {
+  std::optional<OpenRequest> request = path_.NextRequest();
+  if (!request.has_value()) co_return false;
+  OpenedSession opened = co_await OpenSession(path_.around(), path_.io().get_executor(),
+                                              path_.book(), *std::move(request));
+  if (opened.session == nullptr) {
+    path_.OpenFailed(opened);
+    co_return false;
+  }
+  path_.Opened(opened);
+  is_open_ = true;
+  host_ = std::move(opened.host);
+  address_ = std::move(opened.address);
+  session_ = std::move(opened.session);
+  co_return true;
+}
+
+asio::awaitable<void> Connection::Serve() {
+  while (MayServeMore()) {
+    Rendered rendered;
+    EntryPtr entry = path_.TakeNext(rendered);
+    if (entry == nullptr) {
+      const bool is_woken = co_await Idle();
+      if (!is_woken) co_return;
+      continue;
+    }
+    const bool is_usable = co_await Deliver(std::move(entry), std::move(rendered));
+    if (!is_usable) co_return;
+  }
+}
+
+bool Connection::MayServeMore() const {
+  const AssignedSource& now = path_.source()->assigned;
+  const AssignedSource& then = source_->assigned;
+  if (path_.is_closing() || is_retiring_ || now.bind_address != then.bind_address ||
+      now.ehlo != then.ehlo) {
+    return false;
+  }
+  const auto most = static_cast<size_t>(std::max(now.limits.messages_per_connection, 0));
+  return most == 0 || session_->transaction_count() < most;
+}
+
+asio::awaitable<bool> Connection::Deliver(EntryPtr entry, Rendered rendered) {
+  const Surroundings& around = path_.around();
+  AttemptFacts facts;
+  facts.mx_host = host_;
+  facts.mx_address = address_;
+  facts.started_at = around.clock.Now();
+  const SteadyInstant started = around.clock.Steady();
+
+  const std::string_view recipient = entry->recipient;
+  const SmtpTransaction transaction = TransactionOf(*entry, rendered, recipient);
+  is_sending_ = true;
+  TransactionResult result = co_await session_->Send(transaction);
+  is_sending_ = false;
+  if (result.stale_connection && ++entry->stale_count < kMostStale) {
+    path_.PutBack(std::move(entry));
+    co_return false;
+  }
+  RecipientResult& outcome = result.recipients.front();
+  facts.stage = outcome.outcome.stage;
+  facts.is_delivered = outcome.is_delivered();
+  facts.is_unknown_after_dot = outcome.unknown_after_dot;
+  facts.reply = std::move(outcome.outcome.reply);
+  facts.tls = session_->tls();
+  facts.duration = around.clock.Steady() - started;
+  Conclude(around, *entry, std::move(facts));
+  co_return result.reusable;
+}
+
+asio::awaitable<bool> Connection::Idle() {
+  is_woken_ = false;
+  wake_.expires_after(path_.around().options.timeouts.idle);
+  path_.BecameIdle(*this);
+  co_await wake_.async_wait(kAsTuple);
+  if (is_woken_) {
+    path_.WokeUp();
+    co_return true;
+  }
+  if (is_idle_) path_.NoLongerIdle(*this);
+  co_return false;
+}
+
+void Connection::Wake() {
+  is_woken_ = true;
+  wake_.cancel();
+}
+
+void Connection::Retire() {
+  is_retiring_ = true;
+  path_.NoLongerIdle(*this);
+  wake_.cancel();
+}
+
+void Connection::Abort(bool also_past_dot) {
+  if (is_sending_ && (also_past_dot || !session_->is_past_dot())) session_->Abort();
+}
+
+}  // namespace sluice::egress

@@ -1,0 +1,61 @@
+// One SMTP connection of a path, as a coroutine: opened, given entries until there are none for a
+// while, ended. The object lives in its coroutine's frame; the path knows it by address while it
+// lives.
+#pragma once
+
+#include <memory>
+
+#include <asio/awaitable.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "egress/connection_budget.h"
+#include "egress/path.h"
+#include "net/smtp_session.h"
+
+namespace sluice::egress {
+
+class Connection {
+ public:
+  explicit Connection(Path& path);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  asio::awaitable<void> Run();
+
+  // There is work, or the path closes: an idle connection looks.
+  void Wake();
+  // An idle connection ends, to make room for another path's.
+  void Retire();
+  // Ends a transaction under way; with `also_past_dot` false only if its content is not sent
+  // completely.
+  void Abort(bool also_past_dot);
+
+ private:
+  friend class Path;  // places in the idle lists
+
+  asio::awaitable<bool> Open();
+  asio::awaitable<void> Serve();
+  // False: the connection cannot be used again.
+  asio::awaitable<bool> Deliver(EntryPtr entry, Rendered rendered);
+  // Waits for Wake. False: nothing came.
+  asio::awaitable<bool> Idle();
+  bool MayServeMore() const;
+
+  Path& path_;
+  BoundSourcePtr source_;  // as which it was opened
+  std::string host_, address_;
+  std::unique_ptr<SmtpSession> session_;
+  asio::steady_timer wake_;
+  bool is_open_ = false;
+  bool is_idle_ = false;
+  bool is_woken_ = false;
+  bool is_retiring_ = false;
+  bool is_sending_ = false;
+  ConnectionBudget::IdleList::iterator idle_place_{};
+};
+
+// Runs one connection of `path` to its end. The path outlives it.
+asio::awaitable<void> RunConnection(Path& path);
+
+}  // namespace sluice::egress

@@ -1,0 +1,45 @@
+// How many connections one I/O thread may have at once over all its paths. When it is used up, the
+// connection that has been idle longest makes room, and paths that got none are served as soon as
+// one ends. Belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <list>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace sluice::egress {
+
+class Connection;
+class Path;
+
+class ConnectionBudget {
+ public:
+  using IdleList = std::list<Connection*>;
+
+  explicit ConnectionBudget(size_t most) : most_(most) {}
+
+  // Takes one, or notes that `path` wants one and asks the longest idle connection to end.
+  bool Take(Path& path);
+  // Gives one back. Returns a path that wants one, or null.
+  Path* GiveBack();
+  // The path goes away.
+  void Forget(Path& path);
+
+  IdleList::iterator AddIdle(Connection& connection) {
+    return idle_.insert(idle_.end(), &connection);
+  }
+  void RemoveIdle(IdleList::iterator place) { idle_.erase(place); }
+
+  size_t used() const { return used_; }
+
+ private:
+  const size_t most_;
+  size_t used_ = 0;
+  IdleList idle_;  // longest idle first
+  std::deque<Path*> wanting_;
+  absl::flat_hash_set<Path*> is_wanting_;
+};
+
+}  // namespace sluice::egress

@@ -1,0 +1,178 @@
+#include "egress/convert.h"
+
+#include <string>
+#include <utility>
+
+#include "base/text.h"
+
+namespace sluice::egress {
+namespace {
+
+constexpr size_t kMostReplyTextBytes = 1024;
+
+v1::Disposition ToProto(Disposition disposition) {
+  switch (disposition) {
+    case Disposition::kDelivered:
+      return v1::DISPOSITION_DELIVERED;
+    case Disposition::kDeferred:
+      return v1::DISPOSITION_DEFERRED;
+    case Disposition::kBounced:
+      return v1::DISPOSITION_BOUNCED;
+  }
+  return v1::DISPOSITION_UNSPECIFIED;
+}
+
+v1::Stage ToProto(Stage stage) {
+  switch (stage) {
+    case Stage::kLocal:
+      return v1::STAGE_LOCAL;
+    case Stage::kDns:
+      return v1::STAGE_DNS;
+    case Stage::kConnect:
+      return v1::STAGE_CONNECT;
+    case Stage::kBanner:
+      return v1::STAGE_BANNER;
+    case Stage::kEhlo:
+      return v1::STAGE_EHLO;
+    case Stage::kStarttls:
+      return v1::STAGE_STARTTLS;
+    case Stage::kMail:
+      return v1::STAGE_MAIL;
+    case Stage::kRcpt:
+      return v1::STAGE_RCPT;
+    case Stage::kData:
+      return v1::STAGE_DATA;
+    case Stage::kBody:
+      return v1::STAGE_BODY;
+  }
+  return v1::STAGE_UNSPECIFIED;
+}
+
+uint64_t Raw(int64_t id) { return static_cast<uint64_t>(id); }
+
+void FillReply(const SmtpReply& reply, v1::Reply& out) {
+  out.set_code(reply.code);
+  if (reply.enhanced.has_value()) out.set_enhanced_status(ToString(*reply.enhanced));
+  AppendSanitised(*out.mutable_text(), reply.text, kMostReplyTextBytes);
+}
+
+void FillReport(const NumberedReport& numbered, v1::AttemptReport& out) {
+  const Report& report = *numbered.report;
+  out.set_queue_entry_id(Raw(report.entry.value()));
+  out.set_message_id(Raw(report.message.value()));
+  out.set_attempt_id(report.attempt_id);
+  out.set_report_number(numbered.number);
+  v1::Attempt& attempt = *out.mutable_attempt();
+  attempt.set_number(report.attempt);
+  attempt.set_disposition(ToProto(report.disposition));
+  attempt.set_stage(ToProto(report.stage));
+  FillReply(report.reply, *attempt.mutable_reply());
+  if (report.reply_class != ReplyClass::kNone) {
+    const std::string_view name = ToString(report.reply_class);
+    attempt.set_reply_class(name.data(), name.size());
+  }
+  attempt.set_source(report.source.value());
+  attempt.set_mx_host(report.mx_host);
+  attempt.set_mx_address(report.mx_address);
+  if (!report.tls_version.empty()) {
+    attempt.mutable_tls()->set_version(report.tls_version);
+    attempt.mutable_tls()->set_cipher(report.tls_cipher);
+    attempt.mutable_tls()->set_verified(report.tls_verified);
+  }
+  attempt.set_started_at_micros(ToMicros(report.started_at));
+  attempt.set_duration_micros(report.duration.count());
+  attempt.set_possible_duplicate(report.possible_duplicate);
+}
+
+void FillInventory(const Inventory& inventory, v1::Inventory& out) {
+  for (const QueueEntryId id : inventory.begun) out.add_begun(Raw(id.value()));
+  for (const QueueEntryId id : inventory.reported) out.add_reported(Raw(id.value()));
+  out.set_complete(inventory.is_complete);
+}
+
+}  // namespace
+
+ContentPart FromProto(v1::ContentChunk& chunk) {
+  ContentPart part;
+  v1::MessageContent& content = *chunk.mutable_content();
+  part.is_last = chunk.last();
+  ContentFields& fields = part.fields;
+  fields.id = MessageId(static_cast<int64_t>(chunk.message_id()));
+  fields.encoding = content.encoding() == v1::CONTENT_ENCODING_LZ4 ? ContentEncoding::kLz4
+                                                                   : ContentEncoding::kIdentity;
+  fields.data = std::move(*content.mutable_data());
+  fields.size_bytes = content.size_bytes() < 0 ? 0 : static_cast<size_t>(content.size_bytes());
+  fields.prepended_headers = std::move(*content.mutable_prepended_headers());
+  fields.return_path = std::move(*chunk.mutable_return_path());
+  fields.has_8bit = content.has_8bit();
+  fields.needs_smtputf8 = content.needs_smtputf8();
+  fields.has_merge = content.merge();
+  return part;
+}
+
+EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session) {
+  auto entry = std::make_unique<Entry>();
+  entry->id = QueueEntryId(static_cast<int64_t>(release.queue_entry_id()));
+  entry->message = MessageId(static_cast<int64_t>(release.message_id()));
+  entry->attempt_id = release.attempt_id();
+  entry->attempt = release.attempt();
+  entry->recipient = std::move(*release.mutable_recipient());
+  entry->source = SourceName(std::move(*release.mutable_source()));
+  entry->provider = Provider(std::move(*release.mutable_provider()));
+  entry->site = SiteName(std::move(*release.mutable_site()));
+  entry->mx_hosts.reserve(static_cast<size_t>(release.mx_hosts_size()));
+  for (std::string& host : *release.mutable_mx_hosts()) entry->mx_hosts.push_back(std::move(host));
+  entry->is_high = release.priority() == v1::PRIORITY_HIGH;
+  entry->not_after = FromMicros(release.not_after_micros());
+  for (auto& [name, value] : *release.mutable_merge_values()) {
+    entry->merge_values.emplace(name, std::move(value));
+  }
+  entry->tenant = TenantName(std::move(*release.mutable_tenant()));
+  entry->stream = StreamName(std::move(*release.mutable_stream()));
+  entry->campaign = CampaignName(std::move(*release.mutable_campaign()));
+  entry->pool = PoolName(std::move(*release.mutable_pool()));
+  entry->session = std::move(session);
+  return entry;
+}
+
+std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
+  std::vector<AssignedSource> sources;
+  for (const v1::AssignedSource& from : assignment.sources()) {
+    AssignedSource source;
+    source.name = SourceName(from.name());
+    source.bind_address = from.bind_address();
+    source.ehlo = from.ehlo();
+    source.epoch = from.epoch();
+    if (from.limits().connections() > 0) source.limits.connections = from.limits().connections();
+    source.limits.messages_per_connection = from.limits().messages_per_connection();
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+v1::DeliverRequest ToProto(const DeliverBatch& batch) {
+  v1::DeliverRequest request;
+  if (batch.inventory.has_value()) FillInventory(*batch.inventory, *request.mutable_inventory());
+  for (const QueueEntryId id : batch.begun) request.add_begun(Raw(id.value()));
+  for (const NumberedReport& report : batch.reports) FillReport(report, *request.add_reports());
+  for (const Return& returned : batch.returns) {
+    v1::Return& out = *request.add_returns();
+    out.set_queue_entry_id(Raw(returned.entry.value()));
+    out.set_attempt_id(returned.attempt_id);
+    const std::string_view reason = ToString(returned.reason);
+    out.set_reason(reason.data(), reason.size());
+  }
+  for (const MessageId id : batch.content_needed) request.add_content_needed(Raw(id.value()));
+  return request;
+}
+
+v1::AssignmentResult ToProto(const BindResult& result) {
+  v1::AssignmentResult out;
+  out.set_source(result.source.value());
+  out.set_epoch(result.epoch);
+  out.set_bound(result.status.ok());
+  if (!result.status.ok()) out.set_error(std::string(View(result.status.message())));
+  return out;
+}
+
+}  // namespace sluice::egress

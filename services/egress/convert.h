@@ -1,0 +1,23 @@
+// Dispatch's wire messages ↔ the values of egress. What comes from the wire is taken apart (strings
+// are moved out); what makes no sense there is dropped or brought into bounds here.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "egress/addresses.h"
+#include "egress/content_cache.h"
+#include "egress/custody.h"
+#include "egress/work.h"
+#include "sluice/v1/dispatch.pb.h"
+
+namespace sluice::egress {
+
+ContentPart FromProto(v1::ContentChunk& chunk);
+EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session);
+std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
+
+v1::DeliverRequest ToProto(const DeliverBatch& batch);
+v1::AssignmentResult ToProto(const BindResult& result);
+
+}  // namespace sluice::egress

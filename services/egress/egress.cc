@@ -1,0 +1,363 @@
+#include "egress/egress.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <random>
+#include <utility>
+
+#include <asio/post.hpp>
+
+#include "absl/container/flat_hash_set.h"
+#include "base/check.h"
+#include "base/text.h"
+#include "egress/attempt.h"
+#include "egress/channels.h"
+#include "egress/convert.h"
+#include "sluice/v1/dispatch.pb.h"
+#include "wire/service_main.h"
+
+namespace sluice::egress {
+namespace {
+
+constexpr Duration kTickInterval = std::chrono::milliseconds(250);
+constexpr size_t kMostDefaultThreads = 4;
+
+uint64_t RandomIncarnation() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+LinkIdentity IdentityOf(const EgressOptions& options) {
+  return {.egress_id = options.egress_id,
+          .incarnation = RandomIncarnation(),
+          .version = std::string(wire::Version()),
+          .credit_entries = options.credit_entries,
+          .credit_bytes = options.credit_bytes,
+          .bind_addresses = options.bind_addresses};
+}
+
+size_t ThreadCount(const EgressOptions& options) {
+  if (options.io_threads > 0) return static_cast<size_t>(options.io_threads);
+  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMostDefaultThreads);
+}
+
+ContentCacheOptions CacheOptions(const EgressOptions& options) {
+  const auto bytes = static_cast<size_t>(options.credit_bytes);
+  return {.most_bytes = bytes, .most_idle_bytes = bytes / 8};
+}
+
+PathOptions PathOptionsOf(const EgressOptions& options) {
+  PathOptions out;
+  out.smtp_port = static_cast<int>(options.smtp_port);
+  out.timeouts = options.timeouts;
+  out.use_starttls = options.smtp_starttls;
+  out.testing = options.testing;
+  return out;
+}
+
+IoThread::Filter FilterOf(const std::shared_ptr<Session>& session, RecallOrder order) {
+  return [session, source = std::move(order.source),
+          entries = absl::flat_hash_set<QueueEntryId>(order.entries.begin(), order.entries.end())](
+             const Entry& entry) {
+    return entry.session == session && (source.value().empty() || entry.source == source) &&
+           (entries.empty() || entries.contains(entry.id));
+  };
+}
+
+}  // namespace
+
+Egress::Egress(const EgressOptions& options, EgressParts parts)
+    : options_(options),
+      parts_(std::move(parts)),
+      metrics_(parts_.metrics),
+      identity_(IdentityOf(options)),
+      // Two schedulers that change places may each use the whole credit for a moment.
+      custody_(parts_.clock, static_cast<size_t>(2 * options.credit_entries)),
+      contents_(CacheOptions(options)),
+      table_(ThreadCount(options)),
+      addresses_(options.bind_addresses, TestBindTcp),
+      around_{.custody = custody_,
+              .contents = contents_,
+              .resolver = *parts_.resolver,
+              .tls = parts_.tls,
+              .clock = parts_.clock,
+              .logger = parts_.logger,
+              .delivery_log = parts_.delivery_log,
+              .metrics = metrics_,
+              .options = PathOptionsOf(options),
+              .on_bind_failed = [this](const SourceName& source, const absl::Status& error) {
+                asio::post(control_, [this, source, error] { BindFailed(source, error); });
+              }} {
+  const size_t count = ThreadCount(options);
+  const size_t connections = std::max<size_t>(static_cast<size_t>(options.connections) / count, 1);
+  for (size_t i = 0; i < count; ++i) {
+    threads_.push_back(std::make_unique<IoThread>(around_, connections));
+  }
+  asio::post(control_, [this] { Tick(); });
+  control_thread_ = std::thread([this] { control_.run(); });
+  dialer_ = std::make_unique<Dialer>(
+      options_.schedulers, LookUpTargets, [this](std::vector<DialTarget> targets) {
+        asio::post(control_, [this, targets = std::move(targets)] { SetTargets(targets); });
+      });
+}
+
+Egress::~Egress() {
+  dialer_.reset();
+  OnControl([this] {
+    for (auto& [address, link] : links_) link->Stop();
+  });
+  const bool are_idle = WaitFor(std::chrono::seconds(30), [this] {
+    bool idle = true;
+    OnControl([&] {
+      for (const auto& [address, link] : links_) idle = idle && link->is_idle();
+    });
+    return idle;
+  });
+  SLUICE_CHECK(are_idle);  // A cancelled call ends; what it refers to is about to go.
+  control_.stop();
+  control_thread_.join();
+  for (auto& thread : threads_) thread->Stop();
+  // Answers its open questions into event loops that have stopped but still exist.
+  parts_.resolver.reset();
+  threads_.clear();
+}
+
+// ---- from the schedulers ----
+
+void Egress::Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) {
+  const std::lock_guard lock(intake_mutex_);
+  // Refused numbers first: they count as passed for the others.
+  if (message.not_owned_size() > 0) {
+    const auto& numbers = message.not_owned();
+    custody_.NotOwned(*session, std::vector<int64_t>(numbers.begin(), numbers.end()));
+  }
+  if (message.settled_through() > 0) custody_.Settle(*session, message.settled_through());
+  std::vector<EntryPtr> ready;
+  ready.reserve(static_cast<size_t>(message.releases_size()));
+  for (v1::ContentChunk& chunk : *message.mutable_contents()) {
+    contents_.Add(session->number(), FromProto(chunk), ready);
+  }
+  for (v1::Release& release : *message.mutable_releases()) {
+    Admit(FromProto(release, session), ready);
+  }
+  contents_.Trim();
+  HandOn(std::move(ready));
+}
+
+void Egress::Admit(EntryPtr entry, std::vector<EntryPtr>& ready) {
+  if (const auto reason = custody_.Admit(*entry); reason.has_value()) {
+    return GiveBack(around_, *entry, *reason);
+  }
+  const std::shared_ptr<Session> session = entry->session;
+  const MessageId message = entry->message;
+  bool must_ask = false;
+  EntryPtr attached = contents_.Attach(std::move(entry), parts_.clock.Steady(), must_ask);
+  if (attached != nullptr) {
+    ready.push_back(std::move(attached));
+  } else if (must_ask) {
+    custody_.AskContent(*session, message);
+  }
+}
+
+void Egress::HandOn(std::vector<EntryPtr> ready) {
+  if (ready.empty()) return;
+  const std::shared_ptr<const SourceTable::Map> table = table_.Read();
+  Batches batches(threads_.size());
+  for (EntryPtr& entry : ready) {
+    const auto home = table->find(entry->source.value());
+    if (home == table->end()) {
+      GiveBack(around_, *entry, ReturnReason::kSourceLost);
+    } else {
+      batches[home->second].push_back(std::move(entry));
+    }
+  }
+  for (size_t i = 0; i < batches.size(); ++i) {
+    if (!batches[i].empty()) threads_[i]->Take(std::move(batches[i]));
+  }
+}
+
+std::vector<BindResult> Egress::Assigned(std::vector<AssignedSource> sources) {
+  std::vector<BindResult> results = addresses_.Assign(std::move(sources), parts_.clock.Steady());
+  for (const BindResult& result : results) {
+    if (result.status.ok()) continue;
+    parts_.logger.Error("source_not_bound", {{"source", result.source.value()},
+                                             {"error", View(result.status.message())}});
+  }
+  SpreadSources();
+  return results;
+}
+
+void Egress::Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
+                      std::function<void()> done) {
+  GiveUp(FilterOf(session, std::move(order)), ReturnReason::kRecall, std::move(done));
+}
+
+void Egress::Lost(const std::shared_ptr<Session>& session) {
+  metrics_.sessions_lost.Add();
+  contents_.Forget(session->number());
+  GiveUp([session](const Entry& entry) { return entry.session == session; }, ReturnReason::kLease,
+         {});
+}
+
+void Egress::GiveUp(const IoThread::Filter& filter, ReturnReason reason,
+                    std::function<void()> done) {
+  // What came before this order is with the threads or waits for its content.
+  const std::lock_guard lock(intake_mutex_);
+  for (const EntryPtr& entry : contents_.TakeWaiting(filter)) GiveBack(around_, *entry, reason);
+  auto left = std::make_shared<std::atomic<size_t>>(threads_.size());
+  for (auto& thread : threads_) {
+    thread->GiveUp(filter, reason, [left, done] {
+      if (--*left == 0 && done) done();
+    });
+  }
+}
+
+// ---- control thread ----
+
+void Egress::SetTargets(const std::vector<DialTarget>& targets) {
+  for (const DialTarget& target : targets) {
+    if (!links_.contains(target.address)) AddLink(target);
+  }
+  // An address that is no longer named is dropped once its scheduler has left.
+  std::erase_if(links_, [&](auto& item) {
+    const bool is_named =
+        std::any_of(targets.begin(), targets.end(),
+                    [&](const DialTarget& target) { return target.address == item.first; });
+    if (is_named || item.second->session() != nullptr) return false;
+    item.second->Stop();
+    return item.second->is_idle();
+  });
+}
+
+void Egress::AddLink(const DialTarget& target) {
+  auto channels = MakeChannels(options_.internal, target);
+  if (!channels.ok()) {
+    parts_.logger.Error("scheduler_not_dialled", {{"scheduler", target.address},
+                                                  {"error", View(channels.status().message())}});
+    return;
+  }
+  LinkHost& host = *this;
+  auto link = std::make_shared<SchedulerLink>(target.address, *std::move(channels), identity_, host,
+                                              custody_, control_, parts_.clock, parts_.logger);
+  links_.emplace(target.address, link);
+  link->Start();
+}
+
+void Egress::BindFailed(const SourceName& source, const absl::Status& error) {
+  const std::vector<BindResult> results = addresses_.Lost(source, error, parts_.clock.Steady());
+  if (results.empty()) return;
+  parts_.logger.Error("source_lost",
+                      {{"source", source.value()}, {"error", View(error.message())}});
+  SpreadSources();
+  TellAll(results);
+}
+
+void Egress::TellAll(const std::vector<BindResult>& results) {
+  for (auto& [address, link] : links_) link->Tell(results);
+}
+
+void Egress::SpreadSources() {
+  const std::vector<AssignedSource> usable = addresses_.Usable();
+  auto own = std::make_shared<std::vector<asio::ip::address>>();
+  for (const AssignedSource& source : usable) {
+    own->push_back(asio::ip::make_address(source.bind_address));
+  }
+  const std::vector<size_t> homes = table_.Place(usable);
+  std::vector<std::vector<BoundSourcePtr>> by_thread(threads_.size());
+  for (size_t i = 0; i < usable.size(); ++i) {
+    by_thread[homes[i]].push_back(std::make_shared<const BoundSource>(
+        BoundSource{.assigned = usable[i], .address = (*own)[i], .own = own}));
+  }
+  for (size_t i = 0; i < threads_.size(); ++i) threads_[i]->SetSources(std::move(by_thread[i]));
+  table_.Publish();
+}
+
+void Egress::Tick() {
+  const SteadyInstant now = parts_.clock.Steady();
+  const Instant wall = parts_.clock.Now();
+  if (const auto results = addresses_.Retry(now); !results.empty()) {
+    SpreadSources();
+    TellAll(results);
+  }
+  for (const EntryPtr& entry : contents_.TakeOverdue(now)) {
+    GiveBack(around_, *entry, ReturnReason::kContent);
+  }
+  const auto is_over = [now, wall](const Entry& entry) {
+    return !entry.session->Holds(now) || wall >= entry.not_after;
+  };
+  for (const EntryPtr& entry : contents_.TakeWaiting(is_over)) {
+    GiveBack(around_, *entry, ReturnReason::kLease);
+  }
+  SetGauges();
+  tick_.expires_after(kTickInterval);
+  tick_.async_wait([this](const asio::error_code& error) {
+    if (!error) Tick();
+  });
+}
+
+void Egress::SetGauges() {
+  const CustodyStats stats = custody_.Stats();
+  metrics_.held.Set(static_cast<int64_t>(stats.held));
+  metrics_.in_flight.Set(static_cast<int64_t>(stats.begun));
+  metrics_.reports_unacked.Set(static_cast<int64_t>(stats.unacked));
+  metrics_.content_bytes.Set(static_cast<int64_t>(contents_.bytes()));
+  metrics_.contents.Set(static_cast<int64_t>(contents_.content_count()));
+  metrics_.content_waiting.Set(static_cast<int64_t>(contents_.waiting_count()));
+  metrics_.sources_assigned.Set(static_cast<int64_t>(addresses_.size()));
+  metrics_.sources_bound.Set(static_cast<int64_t>(addresses_.Usable().size()));
+  int64_t sessions = 0, leases = 0;
+  for (const auto& [address, link] : links_) {
+    const std::shared_ptr<Session> session = link->session();
+    sessions += session != nullptr ? 1 : 0;
+    leases += session != nullptr && session->Holds(parts_.clock.Steady()) ? 1 : 0;
+  }
+  metrics_.sessions.Set(sessions);
+  metrics_.leases.Set(leases);
+}
+
+// ---- drain ----
+
+void Egress::Drain() {
+  if (std::exchange(is_drained_, true)) return;
+  custody_.StartDrain();
+  OnControl([this] {
+    for (auto& [address, link] : links_) link->TellDrain();
+    GiveUp([](const Entry&) { return true; }, ReturnReason::kDrain, {});
+  });
+  const auto is_quiet = [this] { return custody_.Stats().begun == 0; };
+  if (!WaitFor(options_.drain_grace, is_quiet)) {
+    for (auto& thread : threads_) thread->Abort(/*also_past_dot=*/false);
+  }
+  if (!WaitFor(options_.drain_past_dot, is_quiet)) {
+    for (auto& thread : threads_) thread->Abort(/*also_past_dot=*/true);
+    WaitFor(options_.drain_grace, is_quiet);
+  }
+  WaitFor(options_.drain_reports, [this] {
+    const CustodyStats stats = custody_.Stats();
+    return stats.unacked == 0 && stats.unwritten == 0;
+  });
+  const CustodyStats left = custody_.Stats();
+  parts_.logger.Info("drained", {{"begun_left", left.begun}, {"reports_left", left.unacked}});
+}
+
+template <class Predicate>
+bool Egress::WaitFor(Duration most, const Predicate& is_done) {
+  constexpr Duration kPoll = std::chrono::milliseconds(5);
+  for (Duration waited{0}; waited < most; waited += kPoll) {
+    if (is_done()) return true;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return is_done();
+}
+
+void Egress::OnControl(const std::function<void()>& work) {
+  std::promise<void> done;
+  asio::post(control_, [&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+}  // namespace sluice::egress

@@ -1,0 +1,112 @@
+// Egress as a whole: the links to the schedulers, what is held, the sources, and the I/O threads
+// that deliver. Joins the parts; decides little itself.
+//
+//   gRPC threads ──contents, releases──▶ I/O threads ──reports──▶ gRPC
+//   control thread: links, heartbeats, assignment, recalls, test binds, drain
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "egress/addresses.h"
+#include "egress/content_cache.h"
+#include "egress/custody.h"
+#include "egress/dialer.h"
+#include "egress/io_thread.h"
+#include "egress/options.h"
+#include "egress/scheduler_link.h"
+#include "egress/source_table.h"
+#include "egress/surroundings.h"
+
+namespace sluice::egress {
+
+// What egress is given; what is referred to outlives it.
+struct EgressParts {
+  const Clock& clock;
+  const Logger& logger;
+  std::unique_ptr<Resolver> resolver;
+  TlsContext* tls = nullptr;
+  telemetry::DeliveryLog* delivery_log = nullptr;
+  telemetry::Metrics& metrics;
+};
+
+class Egress final : private LinkHost {
+ public:
+  // Dials and works from here on.
+  Egress(const EgressOptions& options, EgressParts parts);
+  // Stops at once; Drain first for a good end.
+  ~Egress() override;
+  Egress(const Egress&) = delete;
+  Egress& operator=(const Egress&) = delete;
+
+  // Gives back what has not begun, waits for what is past the dot, brings the last reports home;
+  // each within its bound of the options. Blocks; once only counts.
+  void Drain();
+
+  CustodyStats Stats() const { return custody_.Stats(); }
+
+ private:
+  using Batches = std::vector<std::vector<EntryPtr>>;  // by I/O thread
+
+  // LinkHost.
+  void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) override;
+  std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) override;
+  void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
+                std::function<void()> done) override;
+  void Lost(const std::shared_ptr<Session>& session) override;
+
+  void Admit(EntryPtr entry, std::vector<EntryPtr>& ready);
+  void HandOn(std::vector<EntryPtr> ready);
+  // Gives back, everywhere, what has not begun and `filter` names; `done` is called when all
+  // threads have.
+  void GiveUp(const IoThread::Filter& filter, ReturnReason reason, std::function<void()> done);
+
+  // On the control thread.
+  void SetTargets(const std::vector<DialTarget>& targets);
+  void AddLink(const DialTarget& target);
+  void BindFailed(const SourceName& source, const absl::Status& error);
+  void TellAll(const std::vector<BindResult>& results);
+  void SpreadSources();
+  void Tick();
+
+  void SetGauges();
+  // Waits until `is_done` or the time is over.
+  template <class Predicate>
+  bool WaitFor(Duration most, const Predicate& is_done);
+  // Runs on the control thread; returns when it has.
+  void OnControl(const std::function<void()>& work);
+
+  const EgressOptions options_;
+  EgressParts parts_;
+  EgressMetrics metrics_;
+  const LinkIdentity identity_;
+  Custody custody_;
+  ContentCache contents_;
+  SourceTable table_;
+  Addresses addresses_;  // control thread
+  // Held while a message of a scheduler is worked in: who takes it knows that all of it is with the
+  // I/O threads.
+  std::mutex intake_mutex_;
+  Surroundings around_;
+  std::vector<std::unique_ptr<IoThread>> threads_;
+
+  asio::io_context control_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> control_work_ =
+      asio::make_work_guard(control_);
+  asio::steady_timer tick_{control_};
+  std::map<std::string, std::shared_ptr<SchedulerLink>> links_;  // by address; control thread
+  std::thread control_thread_;
+  std::unique_ptr<Dialer> dialer_;
+  bool is_drained_ = false;
+};
+
+}  // namespace sluice::egress

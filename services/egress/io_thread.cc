@@ -1,0 +1,135 @@
+#include "egress/io_thread.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <asio/awaitable.hpp>
+#include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include "egress/attempt.h"
+#include "net/spawn.h"
+
+namespace sluice::egress {
+
+IoThread::IoThread(const Surroundings& around, size_t most_connections)
+    : around_(around), budget_(most_connections) {
+  Spawn(io_.get_executor(), TickForEver(), "egress tick");
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+IoThread::~IoThread() { Stop(); }
+
+void IoThread::Stop() {
+  io_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void IoThread::Take(std::vector<EntryPtr> entries) {
+  asio::post(io_, [this, entries = std::move(entries)]() mutable { TakeHere(std::move(entries)); });
+}
+
+void IoThread::SetSources(std::vector<BoundSourcePtr> sources) {
+  asio::post(
+      io_, [this, sources = std::move(sources)]() mutable { SetSourcesHere(std::move(sources)); });
+}
+
+void IoThread::GiveUp(Filter filter, ReturnReason reason, std::function<void()> done) {
+  asio::post(io_, [this, filter = std::move(filter), reason, done = std::move(done)] {
+    GiveUpHere(filter, reason);
+    if (done) done();
+  });
+}
+
+void IoThread::Abort(bool also_past_dot) {
+  asio::post(io_, [this, also_past_dot] {
+    for (auto& [name, source] : sources_) {
+      for (auto& [site, path] : source.paths) path->Abort(also_past_dot);
+    }
+  });
+}
+
+asio::awaitable<void> IoThread::TickForEver() {
+  asio::steady_timer timer(io_);
+  while (true) {
+    timer.expires_after(kTickInterval);
+    co_await timer.async_wait(asio::use_awaitable);
+    Tick(around_.clock.Steady(), around_.clock.Now());
+  }
+}
+
+void IoThread::Tick(SteadyInstant now, Instant wall) {
+  GiveUpHere(
+      [now, wall](const Entry& entry) {
+        return !entry.session->Holds(now) || wall >= entry.not_after;
+      },
+      ReturnReason::kLease);
+  size_t path_count = 0;
+  for (const auto& [name, source] : sources_) path_count += source.paths.size();
+  const bool is_crowded = path_count > kMostPathsRemembered;
+  for (auto source = sources_.begin(); source != sources_.end();) {
+    auto& paths = source->second.paths;
+    absl::erase_if(paths, [now, is_crowded](const auto& item) {
+      return item.second->IsDisposable(now) || (is_crowded && !item.second->IsBusy());
+    });
+    // Entries may wait for a pause, a ceiling or memory to end.
+    for (auto& [site, path] : paths) path->Pump();
+    if (source->second.bound == nullptr && paths.empty()) {
+      sources_.erase(source++);
+    } else {
+      ++source;
+    }
+  }
+}
+
+void IoThread::TakeHere(std::vector<EntryPtr> entries) {
+  std::vector<Path*> touched;
+  for (EntryPtr& entry : entries) {
+    Path* path = PathOf(*entry);
+    if (path == nullptr) {
+      GiveBack(around_, *entry, ReturnReason::kSourceLost);
+      continue;
+    }
+    path->Push(std::move(entry));
+    if (touched.empty() || touched.back() != path) touched.push_back(path);
+  }
+  for (Path* path : touched) path->Pump();
+}
+
+Path* IoThread::PathOf(const Entry& entry) {
+  const auto source = sources_.find(entry.source.value());
+  if (source == sources_.end() || source->second.bound == nullptr) return nullptr;
+  std::unique_ptr<Path>& path = source->second.paths[entry.site.value()];
+  if (path == nullptr) {
+    path = std::make_unique<Path>(around_, io_, budget_, source->second.bound);
+  }
+  return path->is_closing() ? nullptr : path.get();
+}
+
+void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
+  for (auto& [name, source] : sources_) source.bound = nullptr;
+  for (BoundSourcePtr& bound : sources) {
+    Source& source = sources_[bound->assigned.name.value()];
+    source.bound = bound;
+    for (auto& [site, path] : source.paths) path->UseSource(bound);
+  }
+  for (auto& [name, source] : sources_) {
+    if (source.bound != nullptr) continue;
+    for (auto& [site, path] : source.paths) {
+      for (const EntryPtr& entry : path->Extract([](const Entry&) { return true; })) {
+        GiveBack(around_, *entry, ReturnReason::kSourceLost);
+      }
+      path->Close();
+    }
+  }
+}
+
+void IoThread::GiveUpHere(const Filter& filter, ReturnReason reason) {
+  for (auto& [name, source] : sources_) {
+    for (auto& [site, path] : source.paths) {
+      for (const EntryPtr& entry : path->Extract(filter)) GiveBack(around_, *entry, reason);
+    }
+  }
+}
+
+}  // namespace sluice::egress

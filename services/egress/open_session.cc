@@ -1,0 +1,215 @@
+#include "egress/open_session.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/text.h"
+#include "egress/resolve.h"
+
+namespace sluice::egress {
+namespace {
+
+constexpr size_t kMostHosts = 5;
+constexpr size_t kMostAddressesOfHost = 3;
+
+std::optional<asio::ip::address> ParseLiteral(std::string_view host) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    constexpr std::string_view kTag = "IPv6:";
+    if (host.substr(0, kTag.size()) == kTag) host.remove_prefix(kTag.size());
+  }
+  asio::error_code error;
+  const auto address = asio::ip::make_address(std::string(host), error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+// One opening; lives as long as its coroutine.
+class Opening {
+ public:
+  Opening(const Surroundings& around, asio::any_io_executor executor, HostBook& book,
+          OpenRequest request)
+      : around_(around),
+        executor_(std::move(executor)),
+        book_(book),
+        request_(std::move(request)) {}
+
+  asio::awaitable<OpenedSession> Run();
+
+ private:
+  enum class Progress : uint8_t { kNext, kDone };
+
+  asio::awaitable<Progress> TryHost(const std::string& host);
+  asio::awaitable<Progress> TryAddress(const std::string& host, asio::ip::address address);
+  asio::awaitable<OpenResult> Open(const std::string& host, asio::ip::address address, TlsMode tls);
+  // Empty: `result_` says why.
+  asio::awaitable<std::vector<asio::ip::address>> AddressesOf(const std::string& host);
+  void DropOurselves(const std::string& host, std::vector<asio::ip::address>& addresses);
+  TlsMode ModeOf(const std::string& host) const;
+  void Note(Stage stage, SmtpReply reply);
+  // Nothing of this host may be tried at all; final if that is so of every host.
+  void NoteLoop(std::string text);
+  void NotePaused();
+
+  const Surroundings& around_;
+  const asio::any_io_executor executor_;
+  HostBook& book_;
+  const OpenRequest request_;
+  OpenedSession result_;
+  bool loops_here_ = false;
+  std::optional<SmtpReply> loop_;
+};
+
+asio::awaitable<OpenedSession> Opening::Run() {
+  size_t failed_count = 0;
+  bool has_skipped = false;
+  for (const std::string& host : request_.hosts) {
+    if (failed_count == kMostHosts) break;
+    if (book_.IsPaused(host, around_.clock.Steady())) {
+      has_skipped = true;
+      continue;
+    }
+    loops_here_ = false;
+    if (co_await TryHost(host) == Progress::kDone) co_return std::move(result_);
+    if (!loops_here_) ++failed_count;
+  }
+  if (failed_count == 0 && !has_skipped && loop_.has_value()) {
+    Note(Stage::kDns, *std::move(loop_));
+  } else if (failed_count == 0) {
+    NotePaused();
+  }
+  co_return std::move(result_);
+}
+
+asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
+  result_.host = host;
+  result_.address.clear();
+  const std::vector<asio::ip::address> addresses = co_await AddressesOf(host);
+  for (const asio::ip::address& address : addresses) {
+    if (co_await TryAddress(host, address) == Progress::kDone) {
+      book_.Worked(host);
+      co_return Progress::kDone;
+    }
+    if (result_.is_bind_failure) co_return Progress::kDone;
+  }
+  if (loops_here_) co_return Progress::kNext;
+  HostFailure failure{.stage = result_.stage, .reply = result_.reply, .address = result_.address};
+  book_.Failed(host, std::move(failure), around_.clock.Steady());
+  co_return Progress::kNext;
+}
+
+asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
+                                                       asio::ip::address address) {
+  result_.address = address.to_string();
+  OpenResult opened = co_await Open(host, address, ModeOf(host));
+  if (opened.session == nullptr && opened.retry_in_plain_text) {
+    book_.UsePlainText(host, around_.clock.Steady());
+    opened = co_await Open(host, address, TlsMode::kNever);
+  }
+  result_.is_bind_failure = opened.outcome.ending == Ending::kBindFailed;
+  Note(opened.outcome.stage, std::move(opened.outcome.reply));
+  result_.session = std::move(opened.session);
+  co_return result_.session != nullptr ? Progress::kDone : Progress::kNext;
+}
+
+asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::address address,
+                                          TlsMode tls) {
+  SmtpSessionOptions options;
+  options.ehlo = request_.source->assigned.ehlo;
+  options.mx_host = host;
+  options.tls_mode = tls;
+  options.tls_context = around_.tls;
+  options.timeouts = around_.options.timeouts;
+  const asio::ip::tcp::endpoint peer(address,
+                                     static_cast<asio::ip::port_type>(around_.options.smtp_port));
+  co_return co_await SmtpSession::Open(executor_, request_.source->address, peer,
+                                       std::move(options));
+}
+
+asio::awaitable<std::vector<asio::ip::address>> Opening::AddressesOf(const std::string& host) {
+  std::vector<asio::ip::address> addresses;
+  const bool is_v4 = request_.source->address.is_v4();
+  if (const auto literal = ParseLiteral(host)) {
+    addresses.push_back(*literal);
+  } else {
+    const AddressFamily family = is_v4 ? AddressFamily::kIpv4Only : AddressFamily::kIpv6Only;
+    const AddressAnswer answer = co_await ResolveHost(around_.resolver, executor_, host, family);
+    if (answer.status == DnsStatus::kTempFail) {
+      Note(Stage::kDns, LocalReply({4, 4, 3}, Cat("cannot look up ", host, ": ", answer.detail)));
+      co_return addresses;
+    }
+    if (answer.is_alias && host != request_.recipient_domain) {
+      NoteLoop(Cat("MX host ", host, " is an alias"));
+      co_return addresses;
+    }
+    for (const std::string& text : answer.addresses) {
+      if (const auto address = ParseLiteral(text)) addresses.push_back(*address);
+    }
+  }
+  std::erase_if(addresses, [is_v4](const auto& address) { return address.is_v4() != is_v4; });
+  if (addresses.empty()) {
+    const std::string_view kind = is_v4 ? " has no IPv4 address" : " has no IPv6 address";
+    Note(Stage::kDns, LocalReply({4, 4, 4}, Cat(host, kind)));
+  }
+  DropOurselves(host, addresses);
+  if (addresses.size() > kMostAddressesOfHost) addresses.resize(kMostAddressesOfHost);
+  co_return addresses;
+}
+
+void Opening::DropOurselves(const std::string& host, std::vector<asio::ip::address>& addresses) {
+  if (around_.options.testing) return;
+  const size_t dropped = std::erase_if(addresses, [this](const asio::ip::address& address) {
+    return IsOurselves(address, *request_.source->own);
+  });
+  if (dropped > 0 && addresses.empty())
+    NoteLoop(Cat("mail for ", host, " loops back to this host"));
+}
+
+TlsMode Opening::ModeOf(const std::string& host) const {
+  const bool is_plain = !around_.options.use_starttls || around_.tls == nullptr ||
+                        book_.IsPlainText(host, around_.clock.Steady());
+  return is_plain ? TlsMode::kNever : TlsMode::kOpportunistic;
+}
+
+void Opening::Note(Stage stage, SmtpReply reply) {
+  result_.stage = stage;
+  result_.reply = std::move(reply);
+}
+
+void Opening::NoteLoop(std::string text) {
+  loops_here_ = true;
+  loop_ = LocalReply({5, 4, 4}, text);
+}
+
+void Opening::NotePaused() {
+  Note(Stage::kConnect, LocalReply({4, 4, 1}, "no MX host can be tried now"));
+  for (const std::string& host : request_.hosts) {
+    const HostFailure* failure = book_.LastFailure(host);
+    if (failure == nullptr) continue;
+    result_.host = host;
+    result_.address = failure->address;
+    Note(failure->stage, failure->reply);
+    return;
+  }
+}
+
+}  // namespace
+
+asio::awaitable<OpenedSession> OpenSession(const Surroundings& around,
+                                           asio::any_io_executor executor, HostBook& book,
+                                           OpenRequest request) {
+  Opening opening(around, std::move(executor), book, std::move(request));
+  co_return co_await opening.Run();
+}
+
+bool IsOurselves(const asio::ip::address& address, const std::vector<asio::ip::address>& own) {
+  asio::ip::address plain = address;
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    plain = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  }
+  return plain.is_loopback() || plain.is_unspecified() ||
+         std::find(own.begin(), own.end(), plain) != own.end();
+}
+
+}  // namespace sluice::egress

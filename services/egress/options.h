@@ -1,0 +1,46 @@
+// The configuration of egress.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "smtp/timeouts.h"
+#include "wire/credentials.h"
+
+namespace sluice::egress {
+
+struct EgressOptions {
+  std::string egress_id;  // default: the host's name
+  std::vector<std::string> schedulers = {"127.0.0.1:7101"};
+  wire::CredentialsConfig internal;
+  std::vector<std::string> bind_addresses;
+  std::vector<std::string> dns_forwarders;
+  std::string lock_directory = "/tmp";
+  int64_t io_threads = 0;  // 0 = one a core, at most four
+  int64_t credit_entries = 2000;
+  int64_t credit_bytes = int64_t{256} << 20;
+  int64_t connections = 4000;
+  bool testing = false;
+
+  int64_t smtp_port = 25;
+  bool smtp_starttls = true;
+  SmtpTimeouts timeouts;
+
+  std::string health_listen = "127.0.0.1:7104";
+  wire::CredentialsConfig health;
+  std::string metrics_listen = "127.0.0.1:9103";
+  std::string log_level = "info";
+  std::string delivery_log = "stderr";
+  bool redact_recipients = false;
+
+  Duration drain_grace = std::chrono::seconds(3);
+  Duration drain_past_dot = std::chrono::seconds(90);
+  Duration drain_reports = std::chrono::seconds(10);
+
+  EgressOptions();
+  void Bind(Config& config);
+};
+
+}  // namespace sluice::egress

@@ -1,0 +1,218 @@
+#include "egress/path.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "egress/attempt.h"
+#include "egress/connection.h"
+#include "net/spawn.h"
+
+namespace sluice::egress {
+
+Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
+           BoundSourcePtr source)
+    : around_(around), io_(io), budget_(budget), source_(std::move(source)) {
+  around_.metrics.paths.Add(1);
+}
+
+Path::~Path() {
+  SLUICE_CHECK(connections_.empty());
+  budget_.Forget(*this);
+  around_.metrics.ready.Add(-static_cast<int64_t>(queue_.size()));
+  around_.metrics.paths.Add(-1);
+}
+
+void Path::Push(EntryPtr entry) {
+  around_.metrics.ready.Add(1);
+  queue_.Push(std::move(entry));
+}
+
+void Path::Pump() {
+  if (is_closing_) return;
+  while (queue_.size() > waking_count_ + starting_count_) {
+    if (!idle_.empty()) {
+      WakeIdle(*idle_.back());
+    } else if (MayOpen() && budget_.Take(*this)) {
+      StartConnection();
+    } else {
+      return;
+    }
+  }
+}
+
+bool Path::MayOpen() const {
+  size_t most = static_cast<size_t>(std::max(source_->assigned.limits.connections, 1));
+  if (ceiling_ != 0 && around_.clock.Steady() < ceiling_until_) most = std::min(most, ceiling_);
+  // At first two at once, then as many more as are open: a host that does not answer is not
+  // stormed.
+  return open_count_ + starting_count_ < most && starting_count_ < 2 + open_count_;
+}
+
+void Path::WakeIdle(Connection& connection) {
+  NoLongerIdle(connection);
+  ++waking_count_;
+  connection.Wake();
+}
+
+void Path::WakeAllIdle() {
+  while (!idle_.empty()) WakeIdle(*idle_.back());
+}
+
+void Path::StartConnection() {
+  ++starting_count_;
+  around_.metrics.connections.Add(1);
+  Spawn(io_.get_executor(), RunConnection(*this), "smtp connection");
+}
+
+void Path::UseSource(BoundSourcePtr source) {
+  const bool is_same = source->assigned.bind_address == source_->assigned.bind_address &&
+                       source->assigned.ehlo == source_->assigned.ehlo;
+  source_ = std::move(source);
+  is_closing_ = false;
+  if (!is_same) WakeAllIdle();
+  Pump();
+}
+
+void Path::Close() {
+  is_closing_ = true;
+  WakeAllIdle();
+}
+
+void Path::Abort(bool also_past_dot) {
+  for (Connection* connection : connections_) connection->Abort(also_past_dot);
+}
+
+std::optional<OpenRequest> Path::NextRequest() const {
+  const Entry* next = queue_.Front();
+  if (next == nullptr) return std::nullopt;
+  OpenRequest request;
+  request.source = source_;
+  request.hosts = next->mx_hosts;
+  const size_t at = next->recipient.rfind('@');
+  if (at != std::string::npos) request.recipient_domain = next->recipient.substr(at + 1);
+  return request;
+}
+
+EntryPtr Path::TakeNext(Rendered& rendered) {
+  while (HasRoomForNext()) {
+    EntryPtr entry = queue_.Pop();
+    if (entry == nullptr) return nullptr;
+    around_.metrics.ready.Add(-1);
+    if (Prepare(*entry, rendered)) return entry;
+  }
+  return nullptr;
+}
+
+bool Path::HasRoomForNext() const {
+  const Entry* next = queue_.Front();
+  return next == nullptr || around_.contents.HasRoomToDecode(*next->content);
+}
+
+bool Path::Prepare(Entry& entry, Rendered& rendered) {
+  const absl::Status sound = Render(entry, rendered);
+  if (!sound.ok()) {
+    around_.logger.Error("content_broken",
+                         {{"queue_entry", entry.id.value()}, {"error", View(sound.message())}});
+    around_.contents.Discard(*entry.content);
+  }
+  if (sound.ok() && around_.custody.TryBegin(entry)) return true;
+  if (entry.is_begun) {
+    AttemptFacts facts;
+    facts.reply = LocalReply({4, 3, 0}, "the stored content cannot be read");
+    facts.started_at = around_.clock.Now();
+    Conclude(around_, entry, std::move(facts));
+  } else {
+    GiveBack(around_, entry, sound.ok() ? ReturnReason::kLease : ReturnReason::kContent);
+  }
+  return false;
+}
+
+void Path::PutBack(EntryPtr entry) {
+  around_.metrics.ready.Add(1);
+  queue_.PushFront(std::move(entry));
+}
+
+void Path::Opened(const OpenedSession&) {
+  around_.metrics.connections_opened.With({"ok"}).Add();
+  --starting_count_;
+  ++open_count_;
+  Pump();
+}
+
+void Path::OpenFailed(const OpenedSession& opened) {
+  around_.metrics.connections_opened.With({opened.is_bind_failure ? "bind_failed" : "failed"})
+      .Add();
+  if (opened.is_bind_failure) {
+    BindFailed(opened);
+  } else if (open_count_ > 0) {
+    ceiling_ = open_count_;
+    ceiling_until_ = around_.clock.Steady() + kCeilingFor;
+  } else {
+    FailWaiting(opened);
+  }
+}
+
+void Path::FailWaiting(const OpenedSession& opened) {
+  const Instant now = around_.clock.Now();
+  while (EntryPtr entry = queue_.Pop()) {
+    around_.metrics.ready.Add(-1);
+    if (!around_.custody.TryBegin(*entry)) {
+      GiveBack(around_, *entry, ReturnReason::kLease);
+      continue;
+    }
+    AttemptFacts facts;
+    facts.stage = opened.stage;
+    facts.reply = opened.reply;
+    facts.mx_host = opened.host;
+    facts.mx_address = opened.address;
+    facts.started_at = now;
+    Conclude(around_, *entry, std::move(facts));
+  }
+}
+
+void Path::BindFailed(const OpenedSession& opened) {
+  for (const EntryPtr& entry : Extract([](const Entry&) { return true; })) {
+    GiveBack(around_, *entry, ReturnReason::kSourceLost);
+  }
+  // What had begun on a connection since closed was begun for good.
+  FailWaiting(opened);
+  around_.on_bind_failed(source_->assigned.name, absl::FailedPreconditionError(opened.reply.text));
+}
+
+void Path::BecameIdle(Connection& connection) {
+  connection.is_idle_ = true;
+  connection.idle_place_ = budget_.AddIdle(connection);
+  idle_.push_back(&connection);
+}
+
+void Path::NoLongerIdle(Connection& connection) {
+  if (!connection.is_idle_) return;
+  connection.is_idle_ = false;
+  budget_.RemoveIdle(connection.idle_place_);
+  std::erase(idle_, &connection);
+}
+
+void Path::Joined(Connection& connection) { connections_.push_back(&connection); }
+
+void Path::Left(Connection& connection, bool was_open) {
+  std::erase(connections_, &connection);
+  --(was_open ? open_count_ : starting_count_);
+  around_.metrics.connections.Add(-1);
+}
+
+void Path::AfterLeft() {
+  if (is_closing_) {
+    // Put back, begun, by a connection that was closed: nobody will serve them any more.
+    OpenedSession closing;
+    closing.stage = Stage::kLocal;
+    closing.reply = LocalReply({4, 3, 2}, "the source was given up");
+    FailWaiting(closing);
+  }
+  Path* wanting = budget_.GiveBack();
+  if (wanting != nullptr && wanting != this) wanting->Pump();
+  Pump();
+}
+
+}  // namespace sluice::egress

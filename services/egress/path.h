@@ -1,0 +1,114 @@
+// One path (source × site): its ready queue, the connections that serve it, and what it knows of
+// its MX hosts. Opens connections as work comes, up to the limits; reuses them; when no host can be
+// reached, every waiting entry gets its deferral instead of piling up.
+//
+// Belongs to one thread. Outlives its connections.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <asio/io_context.hpp>
+
+#include "egress/connection_budget.h"
+#include "egress/host_book.h"
+#include "egress/open_session.h"
+#include "egress/ready_queue.h"
+#include "egress/render.h"
+#include "egress/surroundings.h"
+
+namespace sluice::egress {
+
+class Path {
+ public:
+  // `around`, `io` and `budget` outlive the path.
+  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
+       BoundSourcePtr source);
+  ~Path();
+  Path(const Path&) = delete;
+  Path& operator=(const Path&) = delete;
+
+  // Adds to the queue; Pump starts the work.
+  void Push(EntryPtr entry);
+  // Wakes idle connections and opens new ones for what waits.
+  void Pump();
+  // Limits, name or address of the source have changed, or it is back: connections made as another
+  // end after their transaction.
+  void UseSource(BoundSourcePtr source);
+  // Takes entries out of the queue. None of them is begun.
+  template <class Filter>
+  std::vector<EntryPtr> Extract(const Filter& filter);
+  // Opens nothing more; connections end after their transaction.
+  void Close();
+  // Ends transactions: those that have not sent their last byte of content, or all.
+  void Abort(bool also_past_dot);
+
+  bool IsBusy() const { return !connections_.empty() || starting_count_ > 0 || !queue_.empty(); }
+  // Nothing is going on and nothing is remembered.
+  bool IsDisposable(SteadyInstant now) const { return !IsBusy() && book_.IsBlank(now); }
+
+  // ---- for its connections ----
+  const BoundSourcePtr& source() const { return source_; }
+  bool is_closing() const { return is_closing_; }
+  const Surroundings& around() const { return around_; }
+  asio::io_context& io() { return io_; }
+  HostBook& book() { return book_; }
+  // What a new connection is for: the entry that is next. Nothing when none waits.
+  std::optional<OpenRequest> NextRequest() const;
+  // The next entry that may begin now, begun, and its rendering; null when none waits. Those that
+  // may not go back.
+  EntryPtr TakeNext(Rendered& rendered);
+  // An entry whose connection turned out to be closed before anything was sent.
+  void PutBack(EntryPtr entry);
+  void Opened(const OpenedSession& opened);
+  void OpenFailed(const OpenedSession& opened);
+  void BecameIdle(Connection& connection);
+  void NoLongerIdle(Connection& connection);
+  void WokeUp() { --waking_count_; }
+  void Joined(Connection& connection);
+  // `was_open`: it had been opened, whatever became of it.
+  void Left(Connection& connection, bool was_open);
+  // After Left, from the coroutine and not from a destructor: serves what waits.
+  void AfterLeft();
+
+ private:
+  static constexpr Duration kCeilingFor = std::chrono::seconds(60);
+
+  bool MayOpen() const;
+  void WakeIdle(Connection& connection);
+  void WakeAllIdle();
+  // Whether there is memory to decode the next entry now; if not, it stays where it is until Pump
+  // is called again.
+  bool HasRoomForNext() const;
+  // True: begun and rendered. False: it went back, or was reported.
+  bool Prepare(Entry& entry, Rendered& rendered);
+  void StartConnection();
+  void FailWaiting(const OpenedSession& opened);
+  void BindFailed(const OpenedSession& opened);
+
+  const Surroundings& around_;
+  asio::io_context& io_;
+  ConnectionBudget& budget_;
+  BoundSourcePtr source_;
+  ReadyQueue queue_;
+  HostBook book_;
+  std::vector<Connection*> connections_;  // owned by their coroutines
+  std::vector<Connection*> idle_;         // used last is last
+  size_t starting_count_ = 0;             // spawned or opening
+  size_t open_count_ = 0;                 // open, until the last byte of the QUIT
+  size_t waking_count_ = 0;               // told to look at the queue, not there yet
+  // A peer that refused a connection while others were open has told us its limit.
+  size_t ceiling_ = 0;  // 0 = none
+  SteadyInstant ceiling_until_{};
+  bool is_closing_ = false;
+};
+
+template <class Filter>
+std::vector<EntryPtr> Path::Extract(const Filter& filter) {
+  auto taken = queue_.Extract([&](const Entry& entry) { return !entry.is_begun && filter(entry); });
+  around_.metrics.ready.Add(-static_cast<int64_t>(taken.size()));
+  return taken;
+}
+
+}  // namespace sluice::egress

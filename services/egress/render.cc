@@ -1,0 +1,13 @@
+#include "egress/render.h"
+
+#include "base/status.h"
+
+namespace sluice::egress {
+
+absl::Status Render(const Entry& entry, Rendered& out) {
+  out.pieces[0] = entry.content->fields().prepended_headers;
+  ASSIGN_OR_RETURN(out.pieces[1], entry.content->Body(out.body));
+  return absl::OkStatus();
+}
+
+}  // namespace sluice::egress

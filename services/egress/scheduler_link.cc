@@ -1,0 +1,245 @@
+#include "egress/scheduler_link.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include <grpcpp/channel.h>
+#include <asio/post.hpp>
+
+#include "base/text.h"
+#include "egress/client_stream.h"
+#include "egress/convert.h"
+#include "egress/deliver_stream.h"
+#include "sluice/v1/dispatch.grpc.pb.h"
+
+namespace sluice::egress {
+namespace {
+
+using ControlCall = ClientStream<v1::ControlRequest, v1::ControlResponse>;
+// Heartbeats that pile up unsent say nothing new.
+constexpr size_t kMostUnsentHeartbeats = 4;
+// A session that lived this long was no failure: the next one is dialled at once.
+constexpr Duration kLongEnough = std::chrono::seconds(5);
+
+v1::ControlRequest HelloOf(const LinkIdentity& identity) {
+  v1::ControlRequest request;
+  v1::Hello& hello = *request.mutable_hello();
+  hello.set_egress_id(identity.egress_id);
+  hello.set_incarnation(identity.incarnation);
+  hello.set_version(identity.version);
+  hello.set_credit_entries(identity.credit_entries);
+  hello.set_credit_bytes(identity.credit_bytes);
+  for (const std::string& address : identity.bind_addresses) hello.add_bind_addresses(address);
+  return request;
+}
+
+}  // namespace
+
+// One try: a Control call, and once welcomed a session and a Deliver call.
+struct SchedulerLink::Run {
+  std::shared_ptr<ControlCall> control;
+  std::shared_ptr<DeliverStream> deliver;
+  std::shared_ptr<Session> session;
+  SteadyInstant started_at{};
+  bool has_ended = false;
+  // For gRPC threads: the session once there is one, and when its scheduler was heard last.
+  std::atomic<Session*> leased{nullptr};
+  std::atomic<int64_t> heard_at_micros{0};
+};
+
+SchedulerLink::SchedulerLink(std::string address, Channels channels, const LinkIdentity& identity,
+                             LinkHost& host, Custody& custody, asio::io_context& control,
+                             const Clock& clock, const Logger& logger)
+    : address_(std::move(address)),
+      channels_(std::move(channels)),
+      identity_(identity),
+      host_(host),
+      custody_(custody),
+      control_(control),
+      clock_(clock),
+      logger_(logger),
+      beat_(control),
+      pause_(control),
+      random_(static_cast<std::minstd_rand::result_type>(identity.incarnation ^
+                                                         std::hash<std::string>{}(address_))) {}
+
+SchedulerLink::~SchedulerLink() = default;
+
+void SchedulerLink::Start() { Dial(); }
+
+void SchedulerLink::Dial() {
+  if (is_stopped_) return;
+  auto run = std::make_shared<Run>();
+  run_ = run;
+  run->started_at = clock_.Steady();
+  run->heard_at_micros = run->started_at.time_since_epoch().count();
+  std::shared_ptr<v1::DispatchService::Stub> stub = v1::DispatchService::NewStub(channels_.control);
+  ControlCall::Events events;
+  events.received = [self = shared_from_this(), run](v1::ControlResponse& message) {
+    self->Received(run, message);
+  };
+  events.ended = [self = shared_from_this(), run, stub](const absl::Status& status) {
+    asio::post(self->control_, [self, run, status] { self->CallEnded(run, "control", status); });
+  };
+  ++call_count_;
+  run->control = std::make_shared<ControlCall>(std::move(events));
+  run->control->Start([&stub](grpc::ClientContext* context, ControlCall* call) {
+    stub->async()->Control(context, call);
+  });
+  run->control->Send(HelloOf(identity_));
+  Beat(run);
+}
+
+void SchedulerLink::Received(const RunPtr& run, v1::ControlResponse& message) {
+  const SteadyInstant now = clock_.Steady();
+  run->heard_at_micros = now.time_since_epoch().count();
+  if (message.has_heartbeat()) {
+    // Without a detour over the control thread, which may be busy.
+    const SteadyInstant sent_at{Duration(message.heartbeat().sent_at_micros())};
+    Session* session = run->leased;
+    if (session != nullptr) {
+      session->Renew(std::min(sent_at, now), Duration(message.heartbeat().valid_for_micros()));
+    }
+    return;
+  }
+  auto moved = std::make_shared<v1::ControlResponse>(std::move(message));
+  asio::post(control_, [self = shared_from_this(), run, moved] {
+    if (!run->has_ended) self->Handle(run, *moved);
+  });
+}
+
+void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
+  if (message.has_welcome()) return Welcomed(run, message.welcome().scheduler_incarnation());
+  if (run->session == nullptr) return;
+  if (message.has_assignment()) {
+    Tell(host_.Assigned(FromProto(message.assignment())));
+  } else if (message.has_recall()) {
+    HandleRecall(run, message);
+  } else if (message.has_shards()) {
+    const auto& shards = message.shards().shards();
+    custody_.OwnShards(*run->session, std::vector<int>(shards.begin(), shards.end()));
+  }
+}
+
+void SchedulerLink::HandleRecall(const RunPtr& run, const v1::ControlResponse& message) {
+  const v1::Recall& recall = message.recall();
+  RecallOrder order{
+      .generation = recall.generation(), .source = SourceName(recall.source()), .entries = {}};
+  for (const uint64_t id : recall.queue_entry_ids()) {
+    order.entries.push_back(QueueEntryId(static_cast<int64_t>(id)));
+  }
+  host_.Recalled(run->session, std::move(order), [run, generation = recall.generation()] {
+    v1::ControlRequest answer;
+    answer.mutable_order_result()->set_generation(generation);
+    run->control->Send(std::move(answer));
+  });
+}
+
+void SchedulerLink::Welcomed(const RunPtr& run, uint64_t scheduler) {
+  if (run->session != nullptr) return;
+  run->session = custody_.Open();
+  run->leased = run->session.get();
+  logger_.Info("scheduler_connected", {{"scheduler", address_}, {"incarnation", scheduler}});
+  if (is_draining_) TellDrain();
+  StartDeliver(run);
+  Beat(run);
+}
+
+void SchedulerLink::StartDeliver(const RunPtr& run) {
+  v1::DeliverRequest first;
+  first.set_egress_id(identity_.egress_id);
+  first.set_incarnation(identity_.incarnation);
+  DeliverStream::Events events;
+  events.received = [self = shared_from_this(), session = run->session](
+                        v1::DeliverResponse& message) { self->host_.Received(session, message); };
+  events.ended = [self = shared_from_this(), run](const absl::Status& status) {
+    asio::post(self->control_, [self, run, status] { self->CallEnded(run, "deliver", status); });
+  };
+  ++call_count_;
+  run->deliver = std::make_shared<DeliverStream>(custody_, run->session, control_, clock_);
+  run->deliver->Start(channels_.deliver, std::move(first), std::move(events));
+}
+
+void SchedulerLink::Beat(const RunPtr& run) {
+  if (run->has_ended) return;
+  const SteadyInstant now = clock_.Steady();
+  if (now - SteadyInstant(Duration(run->heard_at_micros)) > kMostSilence &&
+      run->session != nullptr) {
+    logger_.Warn("scheduler_silent", {{"scheduler", address_}});
+    return EndRun(run);
+  }
+  if (run->session != nullptr && run->control->pending() < kMostUnsentHeartbeats) {
+    v1::ControlRequest request;
+    request.mutable_heartbeat()->set_sent_at_micros(now.time_since_epoch().count());
+    run->control->Send(std::move(request));
+  }
+  beat_.expires_after(kHeartbeatInterval);
+  beat_.async_wait([self = shared_from_this(), run](const asio::error_code& error) {
+    if (!error) self->Beat(run);
+  });
+}
+
+void SchedulerLink::Tell(const std::vector<BindResult>& results) {
+  if (session() == nullptr) return;
+  for (const BindResult& result : results) {
+    v1::ControlRequest request;
+    *request.mutable_assignment_result() = ToProto(result);
+    run_->control->Send(std::move(request));
+  }
+}
+
+void SchedulerLink::TellDrain() {
+  is_draining_ = true;
+  if (session() == nullptr) return;
+  v1::ControlRequest request;
+  request.mutable_drain();
+  run_->control->Send(std::move(request));
+}
+
+std::shared_ptr<Session> SchedulerLink::session() const {
+  return run_ == nullptr ? nullptr : run_->session;
+}
+
+void SchedulerLink::CallEnded(const RunPtr& run, std::string_view stream,
+                              const absl::Status& status) {
+  --call_count_;
+  if (run->has_ended) return;
+  logger_.Warn("scheduler_stream_ended",
+               {{"scheduler", address_}, {"stream", stream}, {"error", View(status.message())}});
+  EndRun(run);
+}
+
+void SchedulerLink::EndRun(const RunPtr& run) {
+  if (std::exchange(run->has_ended, true)) return;
+  if (run_ == run) run_ = nullptr;
+  beat_.cancel();
+  run->control->Cancel();
+  if (run->deliver != nullptr) run->deliver->Cancel();
+  if (run->session != nullptr) {
+    custody_.Close(*run->session);
+    host_.Lost(run->session);
+    if (clock_.Steady() - run->started_at > kLongEnough) failure_count_ = 0;
+  }
+  DialLater();
+}
+
+void SchedulerLink::DialLater() {
+  if (is_stopped_) return;
+  const Duration most =
+      std::min(kFirstPause * (int64_t{1} << std::min(failure_count_++, 10)), kMostPause);
+  std::uniform_int_distribution<int64_t> jitter(most.count() / 2, most.count());
+  pause_.expires_after(Duration(jitter(random_)));
+  pause_.async_wait([self = shared_from_this()](const asio::error_code& error) {
+    if (!error) self->Dial();
+  });
+}
+
+void SchedulerLink::Stop() {
+  is_stopped_ = true;
+  pause_.cancel();
+  const RunPtr run = run_;  // EndRun forgets run_
+  if (run != nullptr) EndRun(run);
+}
+
+}  // namespace sluice::egress

@@ -1,0 +1,132 @@
+// The link to one scheduler process: dials it for ever, and while it is welcome keeps a session
+// with its two streams, heartbeats and lease. What comes in is handed to a LinkHost.
+//
+//   dialling ─▶ Hello sent ─▶ welcomed: session, heartbeats, Deliver stream ─▶ a stream lost:
+//   session ended ─▶ pause ─▶ dialling
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "base/log.h"
+#include "egress/addresses.h"
+#include "egress/custody.h"
+#include "egress/session.h"
+
+namespace grpc {
+class Channel;
+}
+namespace sluice::v1 {
+class ControlRequest;
+class ControlResponse;
+class DeliverResponse;
+}  // namespace sluice::v1
+
+namespace sluice::egress {
+
+// Who we are, as Hello says it.
+struct LinkIdentity {
+  std::string egress_id;
+  uint64_t incarnation = 0;
+  std::string version;
+  int64_t credit_entries = 0;
+  int64_t credit_bytes = 0;
+  std::vector<std::string> bind_addresses;
+};
+
+struct RecallOrder {
+  int64_t generation = 0;
+  SourceName source;                  // empty: any
+  std::vector<QueueEntryId> entries;  // empty: any
+};
+
+// What a link needs of egress.
+class LinkHost {
+ public:
+  virtual ~LinkHost() = default;
+  // Contents, releases and acknowledgements. On a gRPC thread, one at a time a session; may take
+  // the message apart.
+  virtual void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) = 0;
+  // The rest on the control thread.
+  virtual std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) = 0;
+  // `done` may be called from any thread, once.
+  virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
+                        std::function<void()> done) = 0;
+  virtual void Lost(const std::shared_ptr<Session>& session) = 0;
+};
+
+// Belongs to the control thread. Lives in a shared_ptr, because calls that are ending refer to it.
+class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
+ public:
+  static constexpr Duration kHeartbeatInterval = std::chrono::seconds(1);
+  static constexpr Duration kFirstPause = std::chrono::milliseconds(100);
+  static constexpr Duration kMostPause = std::chrono::seconds(2);
+  // A scheduler that answers no heartbeat for this long is dialled anew.
+  static constexpr Duration kMostSilence = std::chrono::seconds(15);
+
+  // Two connections, so that a heartbeat never waits behind content.
+  struct Channels {
+    std::shared_ptr<grpc::Channel> control, deliver;
+  };
+
+  // All outlive the link and its calls; `is_idle` tells when.
+  SchedulerLink(std::string address, Channels channels, const LinkIdentity& identity,
+                LinkHost& host, Custody& custody, asio::io_context& control, const Clock& clock,
+                const Logger& logger);
+  ~SchedulerLink();
+
+  void Start();
+  // To the scheduler, if it is connected.
+  void Tell(const std::vector<BindResult>& results);
+  void TellDrain();
+  // Ends the session and dials no more.
+  void Stop();
+
+  const std::string& address() const { return address_; }
+  // The session under way; null while there is none.
+  std::shared_ptr<Session> session() const;
+  // No call is under way.
+  bool is_idle() const { return call_count_ == 0; }
+
+ private:
+  struct Run;
+  using RunPtr = std::shared_ptr<Run>;
+
+  void Dial();
+  void StartDeliver(const RunPtr& run);
+  // On a gRPC thread.
+  void Received(const RunPtr& run, v1::ControlResponse& message);
+  void Handle(const RunPtr& run, v1::ControlResponse& message);
+  void HandleRecall(const RunPtr& run, const v1::ControlResponse& message);
+  void Welcomed(const RunPtr& run, uint64_t scheduler);
+  void Beat(const RunPtr& run);
+  void CallEnded(const RunPtr& run, std::string_view stream, const absl::Status& status);
+  void EndRun(const RunPtr& run);
+  void DialLater();
+
+  const std::string address_;
+  const Channels channels_;
+  const LinkIdentity& identity_;
+  LinkHost& host_;
+  Custody& custody_;
+  asio::io_context& control_;
+  const Clock& clock_;
+  const Logger& logger_;
+  asio::steady_timer beat_;
+  asio::steady_timer pause_;
+  std::minstd_rand random_;
+  RunPtr run_;  // null while pausing
+  int failure_count_ = 0;
+  int call_count_ = 0;
+  bool is_draining_ = false;
+  bool is_stopped_ = false;
+};
+
+}  // namespace sluice::egress

@@ -1,0 +1,54 @@
+// What paths and connections are given to work with: the parts of the process that they share, and
+// the settings that concern them. Everything here is thread-safe and outlives them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <asio/ip/address.hpp>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "egress/addresses.h"
+#include "egress/content_cache.h"
+#include "egress/custody.h"
+#include "egress/metrics.h"
+#include "net/dns.h"
+#include "net/tls.h"
+#include "smtp/timeouts.h"
+#include "telemetry/delivery_log.h"
+
+namespace sluice::egress {
+
+struct PathOptions {
+  int smtp_port = 25;
+  SmtpTimeouts timeouts;  // `idle` is how long an unused connection is kept
+  bool use_starttls = true;
+  bool testing = false;  // allows MX hosts on loopback and on our own addresses
+};
+
+struct Surroundings {
+  Custody& custody;
+  ContentCache& contents;
+  Resolver& resolver;
+  TlsContext* tls = nullptr;  // null: plain text only
+  const Clock& clock;
+  const Logger& logger;
+  telemetry::DeliveryLog* delivery_log = nullptr;  // null: none is written
+  EgressMetrics& metrics;
+  PathOptions options;
+  // A connection could not be bound to its source. Called from any I/O thread.
+  std::function<void(const SourceName&, const absl::Status&)> on_bind_failed;
+};
+
+// A usable source as its thread holds it. Immutable; replaced as a whole.
+struct BoundSource {
+  AssignedSource assigned;
+  asio::ip::address address;  // of assigned.bind_address
+  // Addresses of all our sources: a host there is ourselves.
+  std::shared_ptr<const std::vector<asio::ip::address>> own;
+};
+using BoundSourcePtr = std::shared_ptr<const BoundSource>;
+
+}  // namespace sluice::egress
