@@ -62,8 +62,7 @@ inline constexpr std::chrono::hours kLongestSchedule{30 * 24};
 inline constexpr size_t kFrameSubmissions = 1'000;
 // Frames of one stream that may be unanswered; the server stops reading there.
 inline constexpr size_t kUnansweredFrames = 64;
-// One frame of SubmitStream, and one Submit request: content and recipients must fit. wire/limits.h
-// is a little larger, for what protobuf adds.
+// One frame of SubmitStream, and one Submit request: content and recipients must fit.
 inline constexpr size_t kFrameBytes = 64 * 1024 * 1024;
 // What gRPC servers and clients set as their largest message: a frame and what protobuf adds to it.
 inline constexpr int kGrpcMessageBytes = 70 * 1024 * 1024;

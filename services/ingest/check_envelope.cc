@@ -17,10 +17,11 @@ bool IsPrintableAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-const StreamRules* CheckStream(std::string_view name, const TenantRules& tenant,
-                               const Directory& directory, Violations& wrong) {
+const StreamPolicy* CheckStream(std::string_view name, const TenantPolicy& tenant,
+                                const Directory& directory, Violations& wrong) {
   const auto stream = directory.streams.find(name);
-  const bool is_own = tenant.streams.contains(name);
+  const bool is_own =
+      std::find(tenant.streams.begin(), tenant.streams.end(), name) != tenant.streams.end();
   if (is_own && stream != directory.streams.end()) return &stream->second;
   std::string own;
   for (const std::string& one : tenant.streams) Append(own, own.empty() ? "" : ", ", one);
@@ -35,7 +36,7 @@ const StreamRules* CheckStream(std::string_view name, const TenantRules& tenant,
   return nullptr;
 }
 
-ReturnPath CheckReturnPath(std::string_view text, const TenantRules& tenant, Violations& wrong) {
+ReturnPath CheckReturnPath(std::string_view text, const TenantPolicy& tenant, Violations& wrong) {
   if (text.empty()) {
     wrong.Add("return_path", "it is missing: give the address for bounces, or <> for none");
     return {};
@@ -45,7 +46,7 @@ ReturnPath CheckReturnPath(std::string_view text, const TenantRules& tenant, Vio
     wrong.Add("return_path", path.status());
     return {};
   }
-  if (!path->is_null() && !tenant.MaySendAs(path->domain())) {
+  if (!path->is_null() && !MaySendAs(tenant, path->domain())) {
     wrong.Deny("return_path",
                Cat(Quoted(path->domain()), " is no sender domain of tenant ", Quoted(tenant.name),
                    ": use one of its domains, or add this one to the policy"));
@@ -53,7 +54,7 @@ ReturnPath CheckReturnPath(std::string_view text, const TenantRules& tenant, Vio
   return *std::move(path);
 }
 
-void CheckTimes(const SubmissionRequest& request, const StreamRules& stream, Instant now,
+void CheckTimes(const SubmissionRequest& request, const StreamPolicy& stream, Instant now,
                 Envelope& envelope, Violations& wrong) {
   // The past is now: clients' clocks differ.
   envelope.due_at = std::max(now, request.first_attempt_at.value_or(now));
@@ -178,12 +179,13 @@ void CheckNames(const SubmissionRequest& request, Violations& wrong) {
 
 }  // namespace
 
-Envelope CheckEnvelope(const SubmissionRequest& request, const TenantRules& tenant,
+Envelope CheckEnvelope(const SubmissionRequest& request, const TenantPolicy& tenant,
                        const Directory& directory, Instant now, Violations& wrong) {
   Envelope envelope;
-  const StreamRules* stream = CheckStream(request.stream, tenant, directory, wrong);
-  const StreamRules rules = stream != nullptr ? *stream : StreamRules{};
-  envelope.priority = request.priority != 0 ? request.priority : rules.priority;
+  const StreamPolicy* stream = CheckStream(request.stream, tenant, directory, wrong);
+  const StreamPolicy rules = stream != nullptr ? *stream : StreamPolicy{};
+  envelope.priority =
+      request.priority != 0 ? request.priority : static_cast<int16_t>(rules.priority);
   envelope.return_path = CheckReturnPath(request.return_path, tenant, wrong);
   CheckTimes(request, rules, now, envelope, wrong);
   CheckNames(request, wrong);

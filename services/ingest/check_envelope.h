@@ -18,7 +18,7 @@ struct Envelope {
 };
 
 // The answer counts only when nothing was added to `wrong`.
-Envelope CheckEnvelope(const SubmissionRequest& request, const TenantRules& tenant,
+Envelope CheckEnvelope(const SubmissionRequest& request, const TenantPolicy& tenant,
                        const Directory& directory, Instant now, Violations& wrong);
 
 }  // namespace sluice::ingest

@@ -12,18 +12,30 @@ SecretHash HashSecret(std::string_view secret) {
   return hash;
 }
 
-bool TenantRules::MaySendAs(std::string_view domain) const {
-  return std::any_of(sender_domains.begin(), sender_domains.end(), [&](std::string_view own) {
-    if (!domain.ends_with(own)) return false;
-    return domain.size() == own.size() || domain[domain.size() - own.size() - 1] == '.';
-  });
-}
-
-const TenantRules* Directory::FindTenant(const SecretHash& secret) const {
+const TenantPolicy* Directory::FindTenant(const SecretHash& secret) const {
   const auto key = keys.find(secret);
   if (key == keys.end()) return nullptr;
   const auto tenant = tenants.find(key->second);
   return tenant == tenants.end() ? nullptr : &tenant->second;
+}
+
+std::shared_ptr<const Directory> MakeDirectory(int64_t revision, const PolicyDocument& policy,
+                                               const std::vector<storage::ApiKey>& keys) {
+  auto directory = std::make_shared<Directory>();
+  directory->revision = revision;
+  for (const TenantPolicy& tenant : policy.tenants) directory->tenants.emplace(tenant.name, tenant);
+  for (const StreamPolicy& stream : policy.streams) directory->streams.emplace(stream.name, stream);
+  for (const std::string& header : policy.tag_headers) {
+    std::string& name = directory->tag_headers.emplace_back(header);
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  }
+  for (const storage::ApiKey& key : keys) {
+    SecretHash hash;
+    if (key.revoked_at.has_value() || key.secret_hash.size() != hash.size()) continue;
+    std::copy(key.secret_hash.begin(), key.secret_hash.end(), hash.begin());
+    directory->keys.emplace(hash, key.tenant);
+  }
+  return directory;
 }
 
 }  // namespace sluice::ingest

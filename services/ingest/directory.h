@@ -7,15 +7,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/text.h"
-#include "mail/limits.h"
+#include "mail/policy_document.h"
+#include "storage/key_store.h"
 
 namespace sluice::ingest {
 
@@ -23,25 +22,10 @@ using SecretHash = std::array<uint8_t, 32>;
 // SHA-256: keys are long random strings, so that a slow hash would protect nothing more.
 SecretHash HashSecret(std::string_view secret);
 
-struct StreamRules {
-  int16_t priority = 1;  // 1 normal, 2 high.
-  Duration expiry = limits::kDefaultExpiry;
-};
-
-struct TenantRules {
-  std::string name;
-  std::set<std::string, std::less<>> streams;
-  // Lower-case A-labels; each covers its subdomains.
-  std::vector<std::string> sender_domains;
-
-  // `domain` is lower-case A-labels.
-  bool MaySendAs(std::string_view domain) const;
-};
-
 struct Directory {
   int64_t revision = 0;
-  std::unordered_map<std::string, TenantRules, StringHash, std::equal_to<>> tenants;
-  std::unordered_map<std::string, StreamRules, StringHash, std::equal_to<>> streams;
+  std::unordered_map<std::string, TenantPolicy, StringHash, std::equal_to<>> tenants;
+  std::unordered_map<std::string, StreamPolicy, StringHash, std::equal_to<>> streams;
   // Lower case; kept as tags.
   std::vector<std::string> tag_headers;
   // Secret → tenant; revoked keys are absent.
@@ -49,8 +33,12 @@ struct Directory {
 
   // Null when the key is unknown, or its tenant is not in the policy. Lives as long as the
   // directory.
-  const TenantRules* FindTenant(const SecretHash& secret) const;
+  const TenantPolicy* FindTenant(const SecretHash& secret) const;
 };
+
+// Revoked keys are left out, and keys that are no SHA-256.
+std::shared_ptr<const Directory> MakeDirectory(int64_t revision, const PolicyDocument& policy,
+                                               const std::vector<storage::ApiKey>& keys);
 
 // The directory in force. Thread-safe.
 class DirectoryHolder {

@@ -25,7 +25,7 @@ GroupCommit::GroupCommit(Options options, OpenWriter open_writer, OnBatch on_bat
       on_batch_(std::move(on_batch)),
       clock_(clock),
       log_(log) {
-  SLUICE_CHECK(!options_.shards.empty() && options_.writers > 0);
+  SLUICE_CHECK(options_.writers > 0);
   for (int i = 0; i < options_.writers; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -52,6 +52,11 @@ void GroupCommit::Add(std::vector<Accepting> accepting) {
   for (Accepting& one : accepting) {
     one.waiter->OnCommitted(one.index, absl::UnavailableError("the service is stopping"));
   }
+}
+
+void GroupCommit::SetShards(std::vector<int> shards) {
+  const std::lock_guard lock(mutex_);
+  shards_ = std::move(shards);
 }
 
 void GroupCommit::Stop() {
@@ -134,9 +139,10 @@ std::vector<Accepting> GroupCommit::TakeBatch() {
   return batch;
 }
 
-int GroupCommit::NextShard() {
+std::optional<int> GroupCommit::NextShard() {
   const std::lock_guard lock(mutex_);
-  return options_.shards[next_shard_++ % options_.shards.size()];
+  if (shards_.empty()) return std::nullopt;
+  return shards_[next_shard_++ % shards_.size()];
 }
 
 void GroupCommit::Commit(Writer& writer, std::vector<Accepting> batch) {
@@ -161,16 +167,19 @@ CommitResult GroupCommit::CommitOrExplain(Writer& writer,
   };
   const bool was_connected = writer.connection != nullptr;
   if (const absl::Status status = Connect(writer); !status.ok()) return fail(status);
-  const int shard = NextShard();
-  CommitResult result = CommitBatch(*writer.connection, shard, messages);
+  const std::optional<int> shard = NextShard();
+  if (!shard.has_value()) return fail(absl::UnavailableError("the shards are not known yet"));
+  const SteadyInstant begun_at = clock_.Steady();
+  CommitResult result = CommitBatch(*writer.connection, *shard, messages);
+  if (options_.on_commit) options_.on_commit(clock_.Steady() - begun_at, result.outcomes.size());
   if (!result.writer_is_dead) return result;
   writer.connection.reset();
   const absl::Status& first = result.outcomes.front().status();
   log_.Warn("commit_failed",
-            {{"shard", shard}, {"messages", messages.size()}, {"error", View(first.message())}});
+            {{"shard", *shard}, {"messages", messages.size()}, {"error", View(first.message())}});
   // An old connection may have died long ago: a new one tells whether the store is there.
   if (!was_connected || !result.may_try_again || !Connect(writer).ok()) return result;
-  result = CommitBatch(*writer.connection, shard, messages);
+  result = CommitBatch(*writer.connection, *shard, messages);
   if (result.writer_is_dead) writer.connection.reset();
   return result;
 }

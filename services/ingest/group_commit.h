@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_set>
@@ -50,8 +51,8 @@ class GroupCommit {
     size_t batch_bytes = size_t{4} << 20;
     // After a failed connect nothing is tried for so long; what is added meanwhile fails at once.
     Duration reconnect_delay = std::chrono::milliseconds(500);
-    // At least one.
-    std::vector<int> shards = {};
+    // Each commit's length and how many messages it had; on writer threads.
+    std::function<void(Duration took, size_t messages)> on_commit = {};
   };
   struct Counts {
     uint64_t batches = 0;
@@ -74,6 +75,9 @@ class GroupCommit {
   // Thread-safe, never blocks; how much is queued is the caller's to bound (ingest/admission.h).
   // After Stop every message fails with Unavailable.
   void Add(std::vector<Accepting> accepting);
+  // Where batches go, in rotation. Until it is told, nothing is committed and all fails with
+  // Unavailable.
+  void SetShards(std::vector<int> shards);
   // Commits and answers what was added, then ends the threads. Idempotent.
   void Stop();
 
@@ -93,7 +97,8 @@ class GroupCommit {
   std::vector<Accepting> NextBatch();
   bool IsFull() const;
   std::vector<Accepting> TakeBatch();
-  int NextShard();
+  // Nothing before the first SetShards.
+  std::optional<int> NextShard();
   void Commit(Writer& writer, std::vector<Accepting> batch);
   // With one more try on a new connection when the store says that nothing was stored.
   CommitResult CommitOrExplain(Writer& writer, std::vector<storage::AcceptedMessage>& messages);
@@ -114,6 +119,7 @@ class GroupCommit {
   // When the queue's first message came; meaningless when it is empty.
   std::chrono::steady_clock::time_point oldest_at_;
   int in_flight_ = 0;
+  std::vector<int> shards_;
   size_t next_shard_ = 0;
   bool stopping_ = false;
   bool healthy_ = true;

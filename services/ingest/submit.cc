@@ -6,7 +6,7 @@
 #include "ingest/check_envelope.h"
 #include "ingest/compress.h"
 #include "ingest/idempotency.h"
-#include "ingest/verdicts.h"
+#include "ingest/stored_text.h"
 #include "ingest/violations.h"
 #include "mail/content.h"
 
@@ -17,16 +17,16 @@ namespace {
 constexpr int16_t kHas8bit = 1;
 constexpr int16_t kNeedsSmtputf8 = 2;
 
-void CheckSender(const TenantRules& tenant, std::string_view header, const EmailAddress& address,
+void CheckSender(const TenantPolicy& tenant, std::string_view header, const EmailAddress& address,
                  Violations& wrong) {
-  if (tenant.MaySendAs(address.domain())) return;
+  if (MaySendAs(tenant, address.domain())) return;
   wrong.Deny("content",
              Cat("the header '", header, "' names ", Quoted(address.ToString()), ", and ",
                  Quoted(address.domain()), " is no sender domain of tenant ", Quoted(tenant.name),
                  ": send as one of its domains, or add this one to the policy"));
 }
 
-ContentFacts ReadContent(const SubmissionRequest& request, const TenantRules& tenant,
+ContentFacts ReadContent(const SubmissionRequest& request, const TenantPolicy& tenant,
                          const Directory& directory, const SubmitRules& rules, Violations& wrong) {
   const ContentRules content_rules = {.normalise_line_ends = rules.normalise_line_ends,
                                       .content_bytes = rules.content_bytes,
@@ -106,7 +106,7 @@ SubmitError NoneLeft(const std::vector<Verdict>& refused) {
   return wrong.ToError();
 }
 
-void FillMessage(const SubmissionRequest& request, const TenantRules& tenant,
+void FillMessage(const SubmissionRequest& request, const TenantPolicy& tenant,
                  const Envelope& envelope, const ContentFacts& facts, Instant now,
                  MessageIdTokens& tokens, storage::AcceptedMessage& message) {
   if (!request.idempotency_key.empty()) {
@@ -138,7 +138,7 @@ void FillMessage(const SubmissionRequest& request, const TenantRules& tenant,
 }  // namespace
 
 std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionRequest& request,
-                                                             const TenantRules& tenant,
+                                                             const TenantPolicy& tenant,
                                                              const Directory& directory,
                                                              const SubmitRules& rules, Instant now,
                                                              MessageIdTokens& tokens) {
@@ -153,18 +153,10 @@ std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionReq
   return checked;
 }
 
-size_t HeldBytes(const SubmissionRequest& request) {
-  constexpr size_t kPerMessage = 1024;
-  constexpr size_t kPerRecipient = 256;
+size_t HeldBytes(size_t request_bytes, size_t submissions) {
+  constexpr size_t kPerSubmission = 1024;
   // The request and its compressed copy; mail shrinks to half or less.
-  size_t bytes = kPerMessage + request.content.size() + request.content.size() / 2;
-  for (const RecipientRequest& recipient : request.recipients) {
-    bytes += kPerRecipient + recipient.address.size();
-    for (const Pairs* pairs : {&recipient.metadata, &recipient.merge_values}) {
-      for (const auto& [name, value] : *pairs) bytes += 2 * (name.size() + value.size());
-    }
-  }
-  return bytes;
+  return request_bytes + request_bytes / 2 + (submissions + 1) * kPerSubmission;
 }
 
 }  // namespace sluice::ingest

@@ -29,14 +29,15 @@ struct CheckedSubmission {
 
 // At most kMostViolations are named. A bad recipient is a verdict, not a violation, as long as one
 // is left.
-inline constexpr size_t kMostViolations = 20;
+inline constexpr size_t kMostViolations = 10;
 std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionRequest& request,
-                                                             const TenantRules& tenant,
+                                                             const TenantPolicy& tenant,
                                                              const Directory& directory,
                                                              const SubmitRules& rules, Instant now,
                                                              MessageIdTokens& tokens);
 
-// Bytes that holding this submission costs, for admission; never zero.
-size_t HeldBytes(const SubmissionRequest& request);
+// Bytes that holding a request of `request_bytes` with so many submissions costs, for admission;
+// never zero.
+size_t HeldBytes(size_t request_bytes, size_t submissions);
 
 }  // namespace sluice::ingest

@@ -3,6 +3,13 @@
 #include "base/text.h"
 
 namespace sluice::ingest {
+namespace {
+
+// Message and details travel in trailers, of which gRPC clients take 8 KB by default.
+constexpr size_t kMostDescription = 300;
+constexpr size_t kMostMessage = 1'000;
+
+}  // namespace
 
 void Violations::Add(std::string field, std::string description) {
   all_denied_ = false;
@@ -10,6 +17,8 @@ void Violations::Add(std::string field, std::string description) {
     ++left_out_;
     return;
   }
+  if (description.size() > kMostDescription)
+    description = Cat(description.substr(0, kMostDescription), "…");
   violations_.push_back({std::move(field), std::move(description)});
 }
 
@@ -28,11 +37,17 @@ SubmitError Violations::ToError() const {
                                         : absl::StatusCode::kInvalidArgument,
                     .message = {},
                     .violations = violations_};
+  size_t left_out = left_out_;
   for (const FieldViolation& violation : violations_) {
+    if (!error.message.empty() &&
+        error.message.size() + violation.description.size() > kMostMessage) {
+      ++left_out;
+      continue;
+    }
     Append(error.message, error.message.empty() ? "" : "; ", violation.field, ": ",
            violation.description);
   }
-  if (left_out_ > 0) Append(error.message, "; and ", left_out_, " more");
+  if (left_out > 0) Append(error.message, "; and ", left_out, " more");
   return error;
 }
 

@@ -158,7 +158,6 @@ class Waiter final : public CommitWaiter {
 class GroupCommitTest : public ::testing::Test {
  protected:
   void Start(GroupCommit::Options options) {
-    if (options.shards.empty()) options.shards = {0, 1, 2, 3};
     commit_.emplace(
         std::move(options), [this] { return store_.Open(); },
         [this](CommittedBatch batch) {
@@ -166,6 +165,7 @@ class GroupCommitTest : public ::testing::Test {
           handed_on_.push_back(std::move(batch));
         },
         clock_, log_);
+    commit_->SetShards({0, 1, 2, 3});
   }
   std::shared_ptr<Waiter> Add(std::vector<storage::AcceptedMessage> messages) {
     auto waiter = std::make_shared<Waiter>(messages.size());
@@ -274,11 +274,19 @@ TEST_F(GroupCommitTest, TheSameKeyTwiceIsAcceptedOnce) {
 }
 
 TEST_F(GroupCommitTest, ShardsAreTakenInRotation) {
-  Start({.writers = 1, .gather = kForever, .shards = {7, 9}});
+  Start({.writers = 1, .gather = kForever});
+  commit_->SetShards({7, 9});
   for (int i = 0; i < 4; ++i) Add({Message(Cat(i, "@x"))})->Wait();
   std::vector<int> shards;
   for (const FakeStore::Batch& batch : store_.batches()) shards.push_back(batch.shard);
   EXPECT_THAT(shards, ElementsAre(7, 9, 7, 9));
+}
+
+TEST_F(GroupCommitTest, WithoutShardsNothingIsCommitted) {
+  Start({.writers = 1, .gather = kForever});
+  commit_->SetShards({});
+  EXPECT_EQ(Add({Message("a@x")})->Wait()[0].status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(store_.tries(), 0);
 }
 
 TEST_F(GroupCommitTest, ABadMessageFailsAlone) {

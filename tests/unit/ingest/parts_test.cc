@@ -11,7 +11,7 @@
 #include "ingest/compress.h"
 #include "ingest/directory.h"
 #include "ingest/idempotency.h"
-#include "ingest/verdicts.h"
+#include "ingest/stored_text.h"
 
 namespace sluice::ingest {
 namespace {
@@ -63,25 +63,39 @@ TEST(AdmissionTest, ARequestLargerThanTheShareIsTakenAlone) {
 
 // ---- directory ----
 
-TEST(DirectoryTest, ASenderDomainCoversItsSubdomainsOnly) {
-  const TenantRules tenant{.name = "shop", .streams = {}, .sender_domains = {"shop.example"}};
-  EXPECT_TRUE(tenant.MaySendAs("shop.example"));
-  EXPECT_TRUE(tenant.MaySendAs("news.shop.example"));
-  EXPECT_FALSE(tenant.MaySendAs("workshop.example"));
-  EXPECT_FALSE(tenant.MaySendAs("example"));
-  EXPECT_FALSE(tenant.MaySendAs("shop.example.evil.example"));
-  EXPECT_FALSE(tenant.MaySendAs(""));
+storage::ApiKey Key(std::string_view secret, std::string tenant) {
+  const SecretHash hash = HashSecret(secret);
+  storage::ApiKey key;
+  key.tenant = std::move(tenant);
+  key.secret_hash.assign(hash.begin(), hash.end());
+  return key;
 }
 
 TEST(DirectoryTest, FindsTheTenantOfAKey) {
-  Directory directory;
-  directory.tenants["shop"] = {.name = "shop", .streams = {}, .sender_domains = {}};
-  directory.keys[HashSecret("secret")] = "shop";
-  directory.keys[HashSecret("orphan")] = "gone";
-  ASSERT_NE(directory.FindTenant(HashSecret("secret")), nullptr);
-  EXPECT_EQ(directory.FindTenant(HashSecret("secret"))->name, "shop");
-  EXPECT_EQ(directory.FindTenant(HashSecret("Secret")), nullptr);
-  EXPECT_EQ(directory.FindTenant(HashSecret("orphan")), nullptr);
+  PolicyDocument policy;
+  policy.tenants = {{.name = "shop"}, {.name = "bank"}};
+  std::vector<storage::ApiKey> keys = {Key("secret", "shop"), Key("orphan", "gone"),
+                                       Key("old", "bank")};
+  keys[2].revoked_at = FromMicros(1);
+  const auto directory = MakeDirectory(7, policy, keys);
+
+  EXPECT_EQ(directory->revision, 7);
+  ASSERT_NE(directory->FindTenant(HashSecret("secret")), nullptr);
+  EXPECT_EQ(directory->FindTenant(HashSecret("secret"))->name, "shop");
+  EXPECT_EQ(directory->FindTenant(HashSecret("Secret")), nullptr);
+  EXPECT_EQ(directory->FindTenant(HashSecret("")), nullptr);
+  EXPECT_EQ(directory->FindTenant(HashSecret("orphan")), nullptr)
+      << "its tenant is not in the policy";
+  EXPECT_EQ(directory->FindTenant(HashSecret("old")), nullptr) << "revoked";
+}
+
+TEST(DirectoryTest, KeepsWhatSubmissionsAreCheckedAgainst) {
+  PolicyDocument policy;
+  policy.streams = {{.name = "alerts", .priority = Priority::kHigh}};
+  policy.tag_headers = {"X-Kind"};
+  const auto directory = MakeDirectory(1, policy, {});
+  EXPECT_EQ(directory->streams.at("alerts").priority, Priority::kHigh);
+  EXPECT_THAT(directory->tag_headers, ElementsAre("x-kind"));
 }
 
 TEST(DirectoryTest, SecretsAreHashedWithSha256) {
@@ -208,6 +222,16 @@ TEST(JsonMapTest, WritesSortedAndEscaped) {
   EXPECT_EQ(EncodeJsonMap({}), "");
   EXPECT_EQ(EncodeJsonMap({{"b", "2"}, {"a", "\"\\\n\x01ü"}}),
             "{\"a\":\"\\\"\\\\\\u000a\\u0001ü\",\"b\":\"2\"}");
+}
+
+TEST(JsonMapTest, ReadsBackWhatItWrote) {
+  const std::string json = EncodeJsonMap({{"b", "2"}, {"a", "\"\\\n\x01ü"}, {"", ""}});
+  EXPECT_THAT(DecodeJsonMap(json),
+              ElementsAre(std::pair("", ""), std::pair("a", "\"\\\n\x01ü"), std::pair("b", "2")));
+  for (const char* other : {"", "{", "{}", "{\"a\"}", "{\"a\":1}", "{\"a\":\"b\"", "{\"a\":\"b\",}",
+                            "{\"a\":\"\\u00g0\"}", "{\"a\":\"\\", "{\"a\":\"b\"}x", "[]"}) {
+    EXPECT_TRUE(DecodeJsonMap(other).empty()) << other;
+  }
 }
 
 TEST(JsonMapTest, TheRecipientsMetadataWins) {

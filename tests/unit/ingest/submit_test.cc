@@ -8,7 +8,7 @@
 
 #include "ingest/compress.h"
 #include "ingest/idempotency.h"
-#include "ingest/verdicts.h"
+#include "ingest/stored_text.h"
 
 namespace sluice::ingest {
 namespace {
@@ -26,7 +26,8 @@ class SubmitTest : public ::testing::Test {
  protected:
   SubmitTest() {
     directory_.streams["news"] = {};
-    directory_.streams["alerts"] = {.priority = 2, .expiry = hours(1)};
+    directory_.streams["alerts"] = {
+        .name = "alerts", .priority = Priority::kHigh, .expiry = hours(1)};
     directory_.streams["theirs"] = {};
     directory_.tag_headers = {"x-kind"};
     tenant_ = {.name = "shop",
@@ -65,7 +66,7 @@ class SubmitTest : public ::testing::Test {
   }
 
   Directory directory_;
-  TenantRules tenant_;
+  TenantPolicy tenant_;
   SubmitRules rules_;
   SubmissionRequest request_;
   MessageIdTokens tokens_;
@@ -350,15 +351,24 @@ TEST_F(SubmitTest, AllThatIsWrongIsNamedAtOnceWithinBounds) {
 
   request_.metadata = Pairs(32, {"", ""});
   EXPECT_THAT(Refused().violations, SizeIs(kMostViolations));
-  EXPECT_THAT(Refused().message, HasSubstr("; and 15 more"));
+  EXPECT_THAT(Refused().message, HasSubstr("; and 25 more"));
 }
 
-TEST_F(SubmitTest, HoldingASubmissionCostsMoreThanItsContent) {
-  EXPECT_GT(HeldBytes(request_), kContent.size());
-  const size_t one = HeldBytes(request_);
-  AddRecipient("other@example.com");
-  EXPECT_GT(HeldBytes(request_), one);
-  EXPECT_GT(HeldBytes({}), 0U);
+TEST_F(SubmitTest, AnErrorFitsGrpcsTrailers) {
+  request_.recipients.clear();
+  const std::vector<std::string> addresses(20, std::string(200, '\x01'));
+  for (const std::string& address : addresses) AddRecipient(address);
+  const SubmitError error = Refused();
+  size_t bytes = error.message.size();
+  for (const FieldViolation& violation : error.violations)
+    bytes += violation.field.size() + violation.description.size();
+  EXPECT_LT(bytes, 5000U);
+}
+
+TEST_F(SubmitTest, HoldingARequestCostsMoreThanItsBytes) {
+  EXPECT_GT(HeldBytes(10'000, 1), 10'000U);
+  EXPECT_GT(HeldBytes(10'000, 2), HeldBytes(10'000, 1));
+  EXPECT_GT(HeldBytes(0, 0), 0U);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "ingest/verdicts.h"
+#include "ingest/stored_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -34,6 +34,40 @@ void AppendJsonString(std::string& out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+// Reads a JSON string at the start of `rest`.
+bool TakeJsonString(std::string_view& rest, std::string& out) {
+  if (!rest.starts_with('"')) return false;
+  for (rest.remove_prefix(1); !rest.empty(); rest.remove_prefix(1)) {
+    char c = rest.front();
+    if (c == '"') {
+      rest.remove_prefix(1);
+      return true;
+    }
+    if (c == '\\') {
+      rest.remove_prefix(1);
+      if (rest.starts_with("u00") && rest.size() >= 5) {
+        unsigned code = 0;
+        const auto [end, error] = std::from_chars(rest.data() + 3, rest.data() + 5, code, 16);
+        if (error != std::errc() || end != rest.data() + 5) return false;
+        c = static_cast<char>(code);
+        rest.remove_prefix(4);
+      } else if (rest.starts_with('"') || rest.starts_with('\\')) {
+        c = rest.front();
+      } else {
+        return false;
+      }
+    }
+    out += c;
+  }
+  return false;
+}
+
+bool Take(std::string_view& rest, char c) {
+  if (!rest.starts_with(c)) return false;
+  rest.remove_prefix(1);
+  return true;
 }
 
 }  // namespace
@@ -77,6 +111,19 @@ std::string EncodeJsonMap(const Pairs& pairs) {
     AppendJsonString(json, value);
   }
   return json += '}';
+}
+
+std::map<std::string, std::string> DecodeJsonMap(std::string_view json) {
+  std::map<std::string, std::string> map;
+  if (!Take(json, '{')) return {};
+  do {
+    std::string name;
+    std::string value;
+    if (!TakeJsonString(json, name) || !Take(json, ':') || !TakeJsonString(json, value)) return {};
+    map.insert_or_assign(std::move(name), std::move(value));
+  } while (Take(json, ','));
+  if (json != "}") return {};
+  return map;
 }
 
 Pairs Overlay(const Pairs& under, const Pairs& over) {

@@ -1,0 +1,162 @@
+#include "ingest/accept.h"
+
+#include <atomic>
+#include <optional>
+#include <utility>
+
+#include "ingest/stored_text.h"
+
+namespace sluice::ingest {
+namespace {
+
+// When to come back after what passes by itself.
+constexpr Duration kBusyDelay = std::chrono::milliseconds(200);
+constexpr Duration kStoreDelay = std::chrono::seconds(1);
+constexpr Duration kDiskFullDelay = std::chrono::seconds(30);
+
+// The submissions of one request, until the last one has its outcome.
+class Frame final : public CommitWaiter {
+ public:
+  Frame(size_t count, Ticket ticket, Accept::OnDone on_done)
+      : ticket_(std::move(ticket)),
+        on_done_(std::move(on_done)),
+        refused_(count),
+        outcomes_(count) {}
+
+  // Before anything is added to the group commit.
+  void Refuse(size_t index, SubmitError error) { outcomes_[index] = std::move(error); }
+  void Expect(size_t index, std::vector<Verdict> refused) {
+    refused_[index] = std::move(refused);
+    left_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // Everything is either refused or expected.
+  void Begin() { OneLess(); }
+
+  void OnCommitted(size_t index, absl::StatusOr<storage::AcceptOutcome> outcome) override {
+    outcomes_[index] = ToOutcome(std::move(outcome), std::move(refused_[index]));
+    OneLess();
+  }
+
+ private:
+  // Each outcome is written by one thread, and read after the last one has counted down.
+  void OneLess() {
+    if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    ticket_.reset();
+    on_done_(std::move(outcomes_));
+  }
+
+  std::optional<Ticket> ticket_;
+  Accept::OnDone on_done_;
+  std::vector<std::vector<Verdict>> refused_;
+  std::vector<SubmitOutcome> outcomes_;
+  std::atomic<size_t> left_{1};  // One for Begin.
+};
+
+SubmitError Busy() {
+  return {.code = absl::StatusCode::kResourceExhausted,
+          .message =
+              "too much is in flight for this tenant or this server: send it again a little later",
+          .violations = {},
+          .retry_after = kBusyDelay};
+}
+
+SubmitError ToError(const absl::Status& status) {
+  const std::string why(View(status.message()));
+  switch (status.code()) {
+    case absl::StatusCode::kUnknown:
+      return {absl::StatusCode::kUnavailable,
+              "the store's answer was lost, so that this may or may not be accepted: send it again "
+              "with its idempotency key",
+              {},
+              kStoreDelay};
+    case absl::StatusCode::kUnavailable:
+      return {absl::StatusCode::kUnavailable,
+              "the store does not answer, nothing was accepted: send it again",
+              {},
+              kStoreDelay};
+    case absl::StatusCode::kResourceExhausted:
+      return {absl::StatusCode::kResourceExhausted,
+              "the store is full, nothing was accepted: send it again later",
+              {},
+              kDiskFullDelay};
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return {absl::StatusCode::kInvalidArgument,
+              Cat("the store refused a value of this submission: ", why),
+              {},
+              {}};
+    default:
+      return {absl::StatusCode::kInternal, Cat("the store failed: ", why), {}, {}};
+  }
+}
+
+}  // namespace
+
+SubmitError Unauthenticated() {
+  return {.code = absl::StatusCode::kUnauthenticated,
+          .message =
+              "no valid API key: send metadata 'authorization: Bearer KEY' with a key of "
+              "`sluicectl key create`"};
+}
+
+SubmitOutcome ToOutcome(absl::StatusOr<storage::AcceptOutcome> outcome,
+                        std::vector<Verdict> refused) {
+  if (!outcome.ok()) return ToError(outcome.status());
+  switch (outcome->kind) {
+    case storage::AcceptOutcome::Kind::kAccepted:
+      return SubmitAnswer{.message_id = outcome->message_id, .refused = std::move(refused)};
+    case storage::AcceptOutcome::Kind::kRepeated:
+      return SubmitAnswer{.message_id = outcome->message_id,
+                          .refused = DecodeVerdicts(outcome->verdicts),
+                          .repeated = true};
+    case storage::AcceptOutcome::Kind::kConflict:
+      break;
+  }
+  return SubmitError{.code = absl::StatusCode::kAlreadyExists,
+                     .message =
+                         "idempotency_key: it was used for other content within the last 24 hours: "
+                         "choose another key"};
+}
+
+std::variant<Accept::Admitted, SubmitError> Accept::Admit(const SecretHash& secret,
+                                                          size_t request_bytes,
+                                                          size_t submissions) {
+  std::shared_ptr<const Directory> directory = directory_.Get();
+  const TenantPolicy* tenant = directory->FindTenant(secret);
+  if (tenant == nullptr) return Unauthenticated();
+  std::optional<Ticket> ticket =
+      admission_.Admit(tenant->name, HeldBytes(request_bytes, submissions));
+  if (!ticket.has_value()) return Busy();
+  return Admitted{std::move(directory), tenant, *std::move(ticket)};
+}
+
+std::optional<std::string> Accept::TenantOf(const SecretHash& secret) const {
+  const std::shared_ptr<const Directory> directory = directory_.Get();
+  const TenantPolicy* tenant = directory->FindTenant(secret);
+  if (tenant == nullptr) return std::nullopt;
+  return tenant->name;
+}
+
+void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissions,
+                 OnDone on_done) {
+  const auto frame =
+      std::make_shared<Frame>(submissions.size(), std::move(admitted.ticket), std::move(on_done));
+  const Instant now = clock_.Now();
+  std::vector<Accepting> accepting;
+  accepting.reserve(submissions.size());
+  for (size_t i = 0; i < submissions.size(); ++i) {
+    auto checked = CheckSubmission(submissions[i], *admitted.tenant, *admitted.directory, rules_,
+                                   now, tokens_);
+    if (auto* error = std::get_if<SubmitError>(&checked)) {
+      frame->Refuse(i, std::move(*error));
+      continue;
+    }
+    auto& good = std::get<CheckedSubmission>(checked);
+    frame->Expect(i, std::move(good.refused));
+    accepting.push_back({std::move(good.message), frame, i});
+  }
+  if (!accepting.empty()) commit_.Add(std::move(accepting));
+  frame->Begin();
+}
+
+}  // namespace sluice::ingest
