@@ -11,7 +11,9 @@ inline constexpr const char* kOpenPartition =
     "select max(part) from content_partition where closed_at is null and dropped_at is null";
 
 // Keys first; what repeats a key is left out of everything that follows. Answers how many keys were
-// new, and which when not all were. Keys arrive sorted, and the nested loop keeps their order.
+// new, and which when not all were. Keys arrive sorted, and the nested loop keeps their order. The
+// look into the other generation is a subquery and no join: as a join the planner may read all of
+// it.
 inline constexpr const char* kAccept = R"sql(
 with generation as materialized (select current from submission_generation),
 fresh as (
@@ -20,8 +22,8 @@ fresh as (
   from generation g,
        unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bytea[])
          as k(key_hash, digest, message_id, verdicts)
-  where not exists (select from submission o
-                    where o.generation = 1 - g.current and o.key_hash = k.key_hash)
+  where (select o.message_id from submission o
+         where o.generation = 1 - g.current and o.key_hash = k.key_hash) is null
   on conflict do nothing
   returning message_id),
 contents as (
@@ -63,6 +65,7 @@ from fresh)sql";
 inline constexpr const char* kEarlier = R"sql(
 select k.n, s.digest, s.message_id, s.verdicts
 from unnest($1::uuid[]) with ordinality as k(key_hash, n)
-join submission s on s.generation in (0, 1) and s.key_hash = k.key_hash)sql";
+cross join lateral (select * from submission o
+                    where o.generation in (0, 1) and o.key_hash = k.key_hash limit 1) s)sql";
 
 }  // namespace sluice::storage::sql

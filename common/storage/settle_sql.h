@@ -138,6 +138,7 @@ inline constexpr const char* kTrimWriters = R"sql(
 delete from writer w
 where w.id = any($1::bigint[])
   and not exists (select from shard_lease l
-                  join accept_batch b on b.shard = l.shard and b.writer = w.id))sql";
+                  cross join lateral (select from accept_batch b
+                                      where b.shard = l.shard and b.writer = w.id limit 1) b))sql";
 
 }  // namespace sluice::storage::sql

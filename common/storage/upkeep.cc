@@ -143,8 +143,8 @@ class PostgresUpkeep final : public Upkeep {
       tx.exec_params0(
           "delete from writer w"
           " where w.started_at < timestamptz 'epoch' + $1::bigint * interval '1 microsecond'"
-          "   and not exists (select from shard_lease l"
-          "                   join accept_batch b on b.shard = l.shard and b.writer = w.id)"
+          "   and not exists (select from shard_lease l cross join lateral"
+          "     (select from accept_batch b where b.shard = l.shard and b.writer = w.id limit 1) b)"
           "   and case when pg_try_advisory_lock(9, w.id::int) then pg_advisory_unlock(9, "
           "w.id::int)"
           "       else false end",
