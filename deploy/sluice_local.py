@@ -212,7 +212,7 @@ class Local:
     def ingest(self, name="ingest", **more):
         listen, metrics = ("127.0.0.1:%d" % p for p in free_ports(2))
         config = {"postgres.url": self.postgres_url, "listen": [listen], "metrics.listen": metrics, "tls.plaintext": True,
-                  "handoff.tls.plaintext": True, **more}
+                  "intake.plaintext": True, **more}
         return self.add(Service(self, name, "sluice-ingest", config, [listen]))
 
     def egress(self, name="egress", schedulers=None, **more):
@@ -220,7 +220,7 @@ class Local:
         dispatch = schedulers or [s.config["dispatch.listen"] for s in self.services.values()
                                   if s.binary == "sluice-scheduler"]
         config = {"egress_id": name, "schedulers": dispatch, "health.listen": health, "metrics.listen": metrics,
-                  "smtp.port": self.smtp_port, "testing": True, "dispatch.plaintext": True, "health.plaintext": True,
+                  "smtp.port": self.smtp_port, "testing": True, "internal.plaintext": True, "health.tls.plaintext": True,
                   "lock.directory": str(self.dir / "lock"), **self.common(), **more}
         return self.add(Service(self, name, "sluice-egress", config, [health]))
 

@@ -19,7 +19,7 @@ struct ChannelOptions {
   CredentialsConfig credentials;
   // The name that the server's certificate must have, where the address is not that name; empty =
   // the address.
-  std::string server_name;
+  std::string server_name = {};
   // A ping goes out after this much silence; the connection is closed when its answer takes longer
   // than the timeout. Servers refuse pings more frequent than every 5 s (wire/server.h).
   Duration keepalive_interval = std::chrono::seconds(10);
