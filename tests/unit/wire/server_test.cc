@@ -1,18 +1,17 @@
 #include "wire/server.h"
 
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <condition_variable>
-#include <future>
 #include <mutex>
 #include <thread>
 
 #include "base/text.h"
 #include "sluice/v1/submission.grpc.pb.h"
 #include "wire/channel.h"
+#include "wire/health.h"
 #include "wire/peer.h"
 #include "wire/status.h"
 #include "wire/unary_reply.h"
@@ -88,22 +87,6 @@ struct Rig {
   std::unique_ptr<v1::SubmissionService::Stub> stub;
 };
 
-// grpc.health.v1.Health/Check without its proto: the answer is one varint field.
-std::string Health(Rig& rig) {
-  grpc::GenericStub stub(rig.channel);
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
-  const grpc::Slice empty;
-  grpc::ByteBuffer request(&empty, 1), response;
-  std::promise<grpc::Status> done;
-  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
-                 [&](grpc::Status status) { done.set_value(std::move(status)); });
-  if (!done.get_future().get().ok()) return "failed";
-  std::vector<grpc::Slice> slices;
-  if (!response.Dump(&slices).ok() || slices.empty()) return "empty";
-  return std::string(reinterpret_cast<const char*>(slices[0].begin()), slices[0].size());
-}
-
 TEST(WireServerTest, AnswersCallsOnAFreePort) {
   Rig rig;
   std::string answer;
@@ -135,9 +118,11 @@ TEST(WireServerTest, AForgottenReplyIsAnInternalError) {
 
 TEST(WireServerTest, HealthSaysServingOnlyWhenToldTo) {
   Rig rig;
-  EXPECT_EQ(Health(rig), "\x08\x02");
+  EXPECT_FALSE(*IsServing(rig.channel, std::chrono::seconds(10)));
   rig.server->SetServing(true);
-  EXPECT_EQ(Health(rig), "\x08\x01");
+  EXPECT_TRUE(*IsServing(rig.channel, std::chrono::seconds(10)));
+  rig.server->Drain(std::chrono::seconds(1));
+  EXPECT_FALSE(IsServing(rig.channel, std::chrono::seconds(1)).ok());
 }
 
 TEST(WireServerTest, CarriesTheLargestFrame) {

@@ -1,0 +1,143 @@
+#include "ctl/app.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+#include "ctl/verbs.h"
+#include "wire/service_main.h"
+
+namespace sluice::ctl {
+namespace {
+
+// Command line and environment → options of the verb that was chosen.
+class App {
+ public:
+  explicit App(const Io& io) : context_{.io = io} {
+    app_.description("Sluice from the command line. Exit codes: 0 done, 1 refused, 2 wrong usage.");
+    app_.set_version_flag("--version", Cat("sluicectl ", wire::Version()));
+    app_.require_subcommand(1);
+    // Options of the whole are taken after the verb, too.
+    app_.fallthrough();
+    AddCommon();
+    AddPolicyVerbs();
+    AddKeyVerbs();
+    AddSend();
+    app_.add_subcommand("status", "Services, shards, sources and who holds them, queue by provider")
+        ->callback([this] { run_ = [this] { return Status(context_); }; });
+  }
+
+  int Run(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+      context_.timeout = *ParseDuration(timeout_);
+    } catch (const CLI::ParseError& error) {
+      // --help and --version come this way, too.
+      return app_.exit(error, context_.io.out, context_.io.err) == 0 ? kOk : kUsage;
+    }
+    return run_();
+  }
+
+ private:
+  void FromEnv(const char* name, std::string& field) {
+    const char* value = context_.io.env(name);
+    if (value != nullptr && *value != '\0') field = value;
+  }
+
+  void AddCommon() {
+    FromEnv("SLUICE_ADMIN", context_.admin);
+    FromEnv("SLUICE_INGEST", context_.ingest);
+    FromEnv("SLUICE_KEY", context_.key);
+    app_.add_option("--admin", context_.admin, "AdminService of a scheduler; SLUICE_ADMIN")
+        ->capture_default_str();
+    app_.add_option("--ingest", context_.ingest, "SubmissionService of ingest; SLUICE_INGEST")
+        ->capture_default_str();
+    app_.add_flag("--json", context_.json, "Answers as JSON");
+    app_.add_option("--timeout", timeout_, "For each call")
+        ->capture_default_str()
+        ->check([](const std::string& text) {
+          const auto duration = ParseDuration(text);
+          return duration.ok() && *duration > Duration::zero() ? std::string()
+                                                               : "takes a duration such as 10s";
+        });
+    app_.add_option("--ca", context_.tls.ca,
+                    "PEM file of authorities to trust; default the system's");
+    app_.add_option("--cert", context_.tls.cert, "PEM file of our certificate");
+    app_.add_option("--cert-key", context_.tls.key, "PEM file of its private key");
+    app_.add_flag_callback(
+        "--plaintext",
+        [this] { context_.tls.plaintext = context_.tls.plaintext_beyond_loopback = true; },
+        "No TLS, also beyond this host; local addresses need no flag");
+  }
+
+  void AddPolicyVerbs() {
+    CLI::App* apply =
+        app_.add_subcommand("apply", "Checks a policy, shows what changes, puts it in force");
+    apply->add_option("-f,--file", apply_.file, "Policy in YAML; - is standard input")->required();
+    apply->add_option("--author", apply_.author, "Default user@host");
+    apply->add_option("--reason", apply_.reason, "Kept in the history");
+    apply->add_option("--base", apply_.base,
+                      "Refuse unless this revision is current; default the one compared with");
+    apply->add_flag("--dry-run", apply_.dry_run, "Stop after showing what changes");
+    apply->callback([this] { run_ = [this] { return Apply(context_, apply_); }; });
+
+    CLI::App* validate = app_.add_subcommand("validate", "Checks a policy file; asks nobody");
+    validate->add_option("-f,--file", file_, "Policy in YAML; - is standard input")->required();
+    validate->callback([this] { run_ = [this] { return Validate(context_, file_); }; });
+
+    CLI::App* get = app_.add_subcommand("get", "The policy in force, as YAML");
+    get->add_option("--revision", revision_, "An earlier one")->check(CLI::NonNegativeNumber);
+    get->callback([this] { run_ = [this] { return Get(context_, revision_); }; });
+
+    CLI::App* history = app_.add_subcommand("history", "Policies applied so far, newest first");
+    history->add_option("--limit", limit_, "At most this many")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000));
+    history->callback([this] { run_ = [this] { return History(context_, limit_); }; });
+  }
+
+  void AddKeyVerbs() {
+    CLI::App* key = app_.add_subcommand("key", "API keys of tenants");
+    key->require_subcommand(1);
+    key->fallthrough();
+    CLI::App* create = key->add_subcommand("create", "Prints a new secret, once");
+    create->add_option("--tenant", tenant_, "As named in the policy")->required();
+    create->add_option("--label", label_, "What it is for");
+    create->callback([this] { run_ = [this] { return KeyCreate(context_, tenant_, label_); }; });
+    CLI::App* list = key->add_subcommand("list", "Keys, revoked ones included");
+    list->add_option("--tenant", tenant_, "Only this tenant's");
+    list->callback([this] { run_ = [this] { return KeyList(context_, tenant_); }; });
+    CLI::App* revoke = key->add_subcommand("revoke", "Ends a key for good");
+    revoke->add_option("id", id_, "As `key list` shows it")->required();
+    revoke->callback([this] { run_ = [this] { return KeyRevoke(context_, id_); }; });
+  }
+
+  void AddSend() {
+    CLI::App* send = app_.add_subcommand("send", "Submits one message");
+    send->add_option("file", send_.file, "Message (.eml); - is standard input")->required();
+    send->add_option("--to", send_.to, "Recipients, comma-separated or repeated")
+        ->required()
+        ->delimiter(',');
+    send->add_option("--stream", send_.stream, "Kind of mail, as named in the policy")->required();
+    send->add_option("--from", send_.return_path,
+                     "Return path, <> for none; default the From field's address");
+    send->add_option("--campaign", send_.campaign, "Tag to hold, cancel and count by");
+    send->add_option("--idempotency-key", send_.idempotency_key, "The same key sends once");
+    send->add_option("--key", context_.key, "API key; SLUICE_KEY");
+    send->callback([this] { run_ = [this] { return Send(context_, send_); }; });
+  }
+
+  CLI::App app_;
+  Context context_;
+  ApplyOptions apply_;
+  SendOptions send_;
+  std::string timeout_ = "30s", file_, tenant_, label_, id_;
+  int64_t revision_ = 0;
+  int limit_ = 20;
+  std::function<int()> run_ = [] { return kUsage; };
+};
+
+}  // namespace
+
+int Run(int argc, const char* const* argv, const Io& io) { return App(io).Run(argc, argv); }
+
+}  // namespace sluice::ctl

@@ -1,0 +1,44 @@
+// The services as sluicectl calls them: a deadline on each call, and orders follow NOT_ACTIVE to
+// the scheduler that takes them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "ctl/context.h"
+#include "sluice/v1/admin.pb.h"
+
+namespace sluice::ctl {
+
+class AdminClient {
+ public:
+  explicit AdminClient(const Context& context);
+  ~AdminClient();
+
+  absl::Status Call(const v1::ApplyPolicyRequest& request, v1::ApplyPolicyResponse* response);
+  absl::Status Call(const v1::GetPolicyRequest& request, v1::GetPolicyResponse* response);
+  absl::Status Call(const v1::ListPolicyRevisionsRequest& request,
+                    v1::ListPolicyRevisionsResponse* response);
+  absl::Status Call(const v1::GetStatusRequest& request, v1::GetStatusResponse* response);
+  absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response);
+  absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response);
+  absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response);
+
+ private:
+  struct Connection;
+  template <class Method, class Request, class Response>
+  absl::Status Follow(Method method, const Request& request, Response* response);
+
+  const Context& context_;
+  std::string address_;
+  std::unique_ptr<Connection> connection_;
+};
+
+// Submits with the context's key.
+absl::Status CallSubmit(const Context& context, const v1::SubmitRequest& request,
+                        v1::SubmitResponse* response);
+// "serving", "not serving" or "unreachable".
+std::string HealthText(const Context& context, const std::string& address);
+
+}  // namespace sluice::ctl

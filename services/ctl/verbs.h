@@ -1,0 +1,41 @@
+// The verbs of sluicectl, a file each. Every one answers the exit code: 0 done, 1 refused, 2 wrong
+// usage.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ctl/context.h"
+
+namespace sluice::ctl {
+
+struct ApplyOptions {
+  std::string file, author, reason;
+  int64_t base = 0;  // 0 = the revision that the diff is shown against.
+  bool dry_run = false;
+};
+// Validates, shows what changes, applies, names who has not acknowledged.
+int Apply(const Context& context, const ApplyOptions& options);
+
+// Reads and checks a file, asking nobody.
+int Validate(const Context& context, const std::string& file);
+
+// The policy as YAML; 0 = the current one.
+int Get(const Context& context, int64_t revision);
+
+int History(const Context& context, int limit);
+
+int KeyCreate(const Context& context, const std::string& tenant, const std::string& label);
+int KeyList(const Context& context, const std::string& tenant);
+int KeyRevoke(const Context& context, const std::string& id);
+
+struct SendOptions {
+  std::string file, stream, return_path, campaign, idempotency_key;
+  std::vector<std::string> to;
+};
+int Send(const Context& context, const SendOptions& options);
+
+int Status(const Context& context);
+
+}  // namespace sluice::ctl

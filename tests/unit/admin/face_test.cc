@@ -1,0 +1,89 @@
+// The admin face over the wire.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "sluice/v1/admin.grpc.pb.h"
+#include "unit/admin/fake_scheduler.h"
+#include "wire/channel.h"
+#include "wire/status.h"
+
+namespace sluice::scheduler {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Rig {
+  Rig() {
+    wire::ChannelOptions options;
+    options.credentials.plaintext = true;
+    stub = v1::AdminService::NewStub(*wire::MakeChannel(scheduler.address(), options));
+  }
+  template <class Method, class Request, class Response>
+  absl::Status Call(Method method, const Request& request, Response* response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    return wire::FromGrpc((stub.get()->*method)(&context, request, response));
+  }
+  testing::FakeScheduler scheduler;
+  std::unique_ptr<v1::AdminService::Stub> stub;
+};
+
+TEST(AdminFaceTest, VerbsOfLaterVersionsSaySo) {
+  Rig rig;
+  v1::SuspendResponse response;
+  const absl::Status status =
+      rig.Call(&v1::AdminService::Stub::Suspend, v1::SuspendRequest(), &response);
+  EXPECT_TRUE(absl::IsUnimplemented(status));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("AdminService.Suspend is not in this version"));
+}
+
+TEST(AdminFaceTest, APolicyWithErrorsIsRefusedFieldByField) {
+  Rig rig;
+  v1::ApplyPolicyRequest request;
+  request.mutable_policy()->add_pools()->set_name("warm");
+  request.mutable_policy()->add_streams()->set_expiry("soon");
+  v1::ApplyPolicyResponse response;
+  const absl::Status status = rig.Call(&v1::AdminService::Stub::ApplyPolicy, request, &response);
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  std::vector<std::string> fields;
+  for (const auto& violation : wire::FieldViolationsOf(status)) fields.push_back(violation.field);
+  EXPECT_THAT(fields,
+              ::testing::UnorderedElementsAre("policy.streams[0].expiry", "policy.streams[0].name",
+                                              "policy.pools[0].members"));
+  EXPECT_EQ(*rig.scheduler.policies.CurrentRevision(), 0);
+}
+
+TEST(AdminFaceTest, ValidateAnswersFindingsAndStoresNothing) {
+  Rig rig;
+  v1::ValidatePolicyRequest request;
+  request.mutable_policy()->add_pools()->set_name("warm");
+  v1::ValidatePolicyResponse response;
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::ValidatePolicy, request, &response).ok());
+  ASSERT_EQ(response.findings_size(), 1);
+  EXPECT_TRUE(response.findings(0).error());
+  EXPECT_EQ(*rig.scheduler.policies.CurrentRevision(), 0);
+}
+
+TEST(AdminFaceTest, ManyCallsAtOnceAreAllAnswered) {
+  Rig rig;
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&] {
+      for (int n = 0; n < 25; ++n) {
+        v1::GetStatusResponse response;
+        if (rig.Call(&v1::AdminService::Stub::GetStatus, v1::GetStatusRequest(), &response).ok())
+          ++answered;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(answered, 200);
+}
+
+}  // namespace
+}  // namespace sluice::scheduler

@@ -1,0 +1,47 @@
+// The real admin face on a free port, over stores in memory.
+#pragma once
+
+#include "scheduler/admin/admin_service.h"
+#include "unit/admin/fakes.h"
+#include "wire/policy_convert.h"
+#include "wire/server.h"
+
+namespace sluice::testing {
+
+struct FakeScheduler {
+  FakeScheduler() {
+    wire::ServerOptions options;
+    options.listen = {"127.0.0.1:0"};
+    options.credentials.plaintext = true;
+    server = *wire::Server::Start(options, {&face->service()});
+    live.snapshot.scheduler_id = "sched-1";
+  }
+  const std::string& address() const { return server->addresses()[0]; }
+
+  FakeClock clock;
+  CapturingSink sink;
+  Logger log{sink, clock, "scheduler"};
+  FakePolicyStore policies;
+  FakeKeyStore key_store;
+  FakeAuditStore audit_store;
+  FakeAssignmentStore assignments;
+  FakeEntryStore entries;
+  FakeLiveState live;
+  std::vector<storage::Lease> leases;
+  scheduler::AuditTrail audit{audit_store, clock, log};
+  scheduler::PolicyAdmin policy{policies, live, audit, clock};
+  scheduler::KeyAdmin keys{key_store, [](const std::string& tenant) { return tenant == "shop"; },
+                           live, audit, clock};
+  scheduler::StatusAdmin status{
+      policies,
+      assignments,
+      entries,
+      [this] { return leases; },
+      [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
+      live,
+      clock};
+  std::unique_ptr<scheduler::AdminFace> face = scheduler::MakeAdminFace(policy, keys, status);
+  std::unique_ptr<wire::Server> server;
+};
+
+}  // namespace sluice::testing
