@@ -117,10 +117,11 @@ const std::vector<double>& LatencyBounds() {
 template <class M>
 M& Family<M>::With(std::initializer_list<std::string_view> values) {
   SLUICE_CHECK(values.size() == labels_.size());
-  std::vector<std::string> key(values.begin(), values.end());
   const std::lock_guard lock(mutex_);
-  auto found = series_.find(key);
-  if (found == series_.end() && series_.size() >= most_series_) {
+  auto found = series_.find(values);
+  if (found != series_.end()) return *found->second;
+  std::vector<std::string> key(values.begin(), values.end());
+  if (series_.size() >= most_series_) {
     key.assign(labels_.size(), "other");
     found = series_.find(key);
   }

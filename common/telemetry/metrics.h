@@ -5,11 +5,13 @@
 // deploy/docs/metrics.md (a lint test compares).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -80,13 +82,25 @@ class Histogram {
 // 0.5 ms to 10 min, roughly doubling: for anything measured in seconds.
 const std::vector<double>& LatencyBounds();
 
+// Lets a series be found by views, without copying the values.
+struct LabelValuesLess {
+  using is_transparent = void;
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return std::lexicographical_compare(
+        std::begin(a), std::end(a), std::begin(b), std::end(b),
+        [](std::string_view x, std::string_view y) { return x < y; });
+  }
+};
+
 // One name, one series per combination of label values. Thread-safe.
 template <class M>
 class Family {
  public:
   Family(std::vector<Label> labels, size_t most_series, std::function<std::unique_ptr<M>()> make)
       : labels_(std::move(labels)), most_series_(most_series), make_(std::move(make)) {}
-  // `values` in the order of the labels. Takes a lock: keep the reference where it matters. Once
+  // `values` in the order of the labels. Takes a lock and looks
+  // the values up: keep the reference where it matters. Once
   // `most_series` exist, new combinations share the series whose values are all `other`.
   M& With(std::initializer_list<std::string_view> values);
 
@@ -98,7 +112,7 @@ class Family {
   const size_t most_series_;
   const std::function<std::unique_ptr<M>()> make_;
   mutable std::mutex mutex_;
-  std::map<std::vector<std::string>, std::unique_ptr<M>> series_;
+  std::map<std::vector<std::string>, std::unique_ptr<M>, LabelValuesLess> series_;
 };
 extern template class Family<Counter>;
 extern template class Family<Gauge>;
