@@ -18,6 +18,7 @@ struct Settings {
   std::vector<std::string> listen = {"127.0.0.1:8025"};
   wire::CredentialsConfig credentials;
   std::string metrics_listen = "127.0.0.1:9025";
+  // Towards schedulers.
   wire::CredentialsConfig intake_credentials;
 
   int64_t workers = 2;
