@@ -1,5 +1,6 @@
 #include "smtp/reply_parser.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice {
@@ -13,6 +14,13 @@ int ReadCode(std::string_view line) {
       line.size() >= 3 && line[0] >= '2' && line[0] <= '5' && IsDigit(line[1]) && IsDigit(line[2]);
   const bool ends = line.size() == 3 || (line.size() > 3 && !IsDigit(line[3]));
   return has_digits && ends ? (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0') : 0;
+}
+
+std::string_view Trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
+  text.remove_prefix(begin);
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
 }  // namespace
@@ -90,14 +98,14 @@ ReplyParser::Result ReplyParser::EndLine(std::string_view line) {
   return Result::kNeedMore;
 }
 
-void ReplyParser::AddText(std::string_view text, bool is_first) {
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-    text.remove_suffix(1);
-  }
+void ReplyParser::AddText(std::string_view line, bool is_first) {
   if (!is_first) {
     lines_ += '\n';
   }
-  AppendSanitised(lines_, text, kMaxReplyBytes);
+  // Read only once it is clean, so that what was stored reads back the same.
+  const size_t begin = lines_.size();
+  AppendSanitised(lines_, Trimmed(line), kMaxReplyBytes);
+  std::string_view text = std::string_view(lines_).substr(begin);
   size_t length = 0;
   if (const auto enhanced = EnhancedStatus::ParsePrefix(text, length)) {
     reply_.enhanced = enhanced;

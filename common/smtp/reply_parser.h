@@ -40,7 +40,7 @@ class ReplyParser {
   enum class State { kStart, kInReply, kMalformed };
   Result EndLine(std::string_view line);
   Result Fail(std::string_view error);
-  void AddText(std::string_view text, bool is_first);
+  void AddText(std::string_view line, bool is_first);
 
   State state_ = State::kStart;
   bool first_line_ = true;

@@ -76,6 +76,7 @@ TEST(ReplyParserTest, TakesWhatRealServersWrite) {
   EXPECT_EQ(ParseWhole("250OK\r\n").text, "OK");
   EXPECT_EQ(ParseWhole("250 ok\r\r\n").text, "ok");
   EXPECT_EQ(ParseWhole("250-\r\n250 x\r\n").text, "x");
+  EXPECT_EQ(ParseWhole("250   5.1.1  x \r\n").text, "x");
   EXPECT_EQ(ParseWhole("550-5.1.1 a\r\n554 5.7.1 b\r\n").code, 554) << "the last line counts";
 }
 
