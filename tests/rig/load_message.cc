@@ -78,7 +78,7 @@ absl::StatusOr<MessageMaker> MessageMaker::Make(MessageShape shape, uint32_t run
   while (!IsPrime(corpus.prose.size())) corpus.prose.pop_back();
   for (std::string& line : corpus.prose) line += "\r\n";
   for (std::string& line : corpus.markup) line += "\r\n";
-  corpus.picture = RandomLines(kPictureLines, run);
+  if (shape.size > kMostText) corpus.picture = RandomLines(kPictureLines, run);
   for (std::string& line : corpus.picture) line += "\r\n";
   return MessageMaker(std::move(shape), run, std::move(corpus));
 }
