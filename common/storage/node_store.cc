@@ -7,15 +7,17 @@ namespace sluice::storage {
 namespace {
 
 constexpr const char* kBeat = R"sql(
-insert into service_node as n (id, kind, endpoint, policy_revision, seen_at) values ($1, $2, $3, $4, clock_timestamp())
+insert into service_node (id, kind, endpoint, policy_revision, acted_at, seen_at)
+values ($1, $2, $3, $4, timestamptz 'epoch' + $5::bigint * interval '1 microsecond', clock_timestamp())
 on conflict (id) do update
-set endpoint = excluded.endpoint, policy_revision = excluded.policy_revision, seen_at = excluded.seen_at)sql";
+set endpoint = excluded.endpoint, policy_revision = excluded.policy_revision,
+    acted_at = excluded.acted_at, seen_at = excluded.seen_at)sql";
 
 // Processes that died without leaving.
 constexpr const char* kForgetOld = "delete from service_node where seen_at < clock_timestamp() - interval '1 hour'";
 
 constexpr const char* kAlive = R"sql(
-select id, kind, endpoint, policy_revision from service_node
+select id, kind, endpoint, policy_revision, micros(acted_at) from service_node
 where seen_at > clock_timestamp() - interval '6 seconds' order by id)sql";
 
 class PostgresNodeStore final : public NodeStore {
@@ -24,7 +26,8 @@ class PostgresNodeStore final : public NodeStore {
 
   absl::Status Beat(const ServiceNode& node) override {
     return RunTransaction(pool_, "beat", [&](pqxx::transaction_base& tx) {
-      tx.exec_params0(kBeat, node.id, node.kind, node.endpoint, node.policy_revision);
+      tx.exec_params0(kBeat, node.id, node.kind, node.endpoint, node.policy_revision,
+                      ToMicros(node.acted_at));
       tx.exec0(kForgetOld);
       return absl::OkStatus();
     });
@@ -37,6 +40,12 @@ class PostgresNodeStore final : public NodeStore {
     });
   }
 
+  absl::StatusOr<Instant> DatabaseNow() override {
+    return InTransaction<Instant>(pool_, "clock", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Instant> {
+      return InstantOf(tx.exec1("select micros(clock_timestamp())")[0]);
+    });
+  }
+
   absl::StatusOr<std::vector<ServiceNode>> Alive() override {
     using Nodes = std::vector<ServiceNode>;
     return InTransaction<Nodes>(pool_, "list nodes", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Nodes> {
@@ -45,7 +54,8 @@ class PostgresNodeStore final : public NodeStore {
         nodes.push_back({.id = StringOf(row[0]),
                          .kind = StringOf(row[1]),
                          .endpoint = StringOf(row[2]),
-                         .policy_revision = IntOf<int64_t>(row[3])});
+                         .policy_revision = IntOf<int64_t>(row[3]),
+                         .acted_at = InstantOf(row[4])});
       }
       return nodes;
     });

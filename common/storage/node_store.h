@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 
 namespace sluice::storage {
 
@@ -17,15 +18,18 @@ struct ServiceNode {
   std::string kind;  // `ingest`, `scheduler`.
   std::string endpoint;
   int64_t policy_revision = 0;
+  // On the database's clock: what was committed before is in force there.
+  Instant acted_at{};
 };
 
 // Thread-safe.
 class NodeStore {
  public:
   virtual ~NodeStore() = default;
-  // Alive for six seconds from now; call it every two.
+  // Alive for six seconds from now; call it every one or two.
   virtual absl::Status Beat(const ServiceNode& node) = 0;
   virtual absl::Status Leave(const std::string& id) = 0;
+  virtual absl::StatusOr<Instant> DatabaseNow() = 0;
   // Those alive, in order of id.
   virtual absl::StatusOr<std::vector<ServiceNode>> Alive() = 0;
 };

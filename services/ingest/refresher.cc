@@ -28,6 +28,7 @@ absl::Status Refresher::Tick() {
   absl::Status status = RefreshShards();
   if (!status.ok()) leases_.reset();
   status.Update(RefreshDirectory());
+  if (status.ok() && sources_.beat != nullptr) status.Update(sources_.beat(revision_, round_began_));
   const bool is_ready = status.ok() && clocks_agree_;
   if (is_ready != ready_.exchange(is_ready)) {
     log_.Info(is_ready ? "ready" : "not_ready", {{"reason", View(status.message())}});
@@ -39,7 +40,9 @@ absl::Status Refresher::RefreshShards() {
   if (leases_ == nullptr) {
     ASSIGN_OR_RETURN(leases_, sources_.open_leases());
   }
-  ASSIGN_OR_RETURN(const Duration skew, leases_->Skew(clock_.Now()));
+  const Instant now = clock_.Now();
+  ASSIGN_OR_RETURN(const Duration skew, leases_->Skew(now));
+  round_began_ = now + skew;
   clocks_agree_ = skew < kMostSkew && skew > -kMostSkew;
   if (!clocks_agree_)
     log_.Error("clock_skew", {{"seconds", static_cast<double>(skew.count()) * 1e-6}});

@@ -30,6 +30,8 @@ class Refresher {
     storage::KeyStore& keys;
     std::function<absl::StatusOr<std::unique_ptr<storage::ShardLeases>>()> open_leases;
     std::function<absl::StatusOr<PolicyDocument>(std::string_view json)> parse_policy;
+    // Says that this process acts on `revision` and on everything committed before `acted_at` (database's clock).
+    std::function<absl::Status(int64_t revision, Instant acted_at)> beat = nullptr;
   };
   // Every shard there is, and for those with a living owner the address of its Intake.
   using OnShards = std::function<void(std::vector<int> shards, std::map<int, std::string> owners)>;
@@ -63,6 +65,7 @@ class Refresher {
   const Logger& log_;
   std::unique_ptr<storage::ShardLeases> leases_;
   bool clocks_agree_ = false;
+  Instant round_began_{};  // On the database's clock.
   PolicyDocument policy_;
   int64_t revision_ = 0;
   std::atomic<bool> ready_{false};

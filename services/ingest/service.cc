@@ -1,5 +1,9 @@
 #include "ingest/service.h"
 
+#include <unistd.h>
+
+#include <random>
+
 #include <memory>
 #include <utility>
 
@@ -17,6 +21,7 @@
 #include "ingest/refresher.h"
 #include "ingest/submission_service.h"
 #include "storage/connection_pool.h"
+#include "storage/node_store.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
 #include "wire/service_main.h"
@@ -41,6 +46,14 @@ GroupCommit::Options CommitOptions(const Settings& settings, IngestMetrics& metr
   return options;
 }
 
+// Unique per process, also where host names and process ids repeat.
+std::string ProcessName() {
+  char host[256] = "ingest";
+  ::gethostname(host, sizeof host - 1);
+  std::random_device entropy;
+  return Cat("ingest-", host, "-", ::getpid(), "/", uint64_t{entropy()} << 32 | entropy());
+}
+
 // Everything between the faces and the database, in the order in which it is built and, backwards,
 // taken down.
 class Ingest {
@@ -54,7 +67,10 @@ class Ingest {
             {.policies = *policies_,
              .keys = *keys_,
              .open_leases = [this] { return storage::OpenShardLeases(connection_); },
-             .parse_policy = wire::PolicyDocumentFromJson},
+             .parse_policy = wire::PolicyDocumentFromJson,
+             .beat = [this](int64_t revision, Instant acted_at) {
+               return nodes_->Beat({id_, "ingest", settings_.listen.front(), revision, acted_at});
+             }},
             directory_, [this](auto shards, auto owners) { OnShards(std::move(shards), owners); },
             clock_, log_),
         handoff_([this](const std::string& endpoint) { return OpenLink(endpoint); }, log_),
@@ -103,6 +119,9 @@ class Ingest {
     // Stop accepting, commit, answer.
     log_.Info("stopping");
     refresher_.Stop();
+    if (const absl::Status left = nodes_->Leave(id_); !left.ok()) {
+      log_.Warn("node_not_removed", {{"error", View(left.message())}});
+    }
     server->SetServing(false);
     submissions->EndStreams();
     events->EndStreams();
@@ -137,6 +156,8 @@ class Ingest {
   storage::ConnectionPool pool_;
   std::unique_ptr<storage::PolicyStore> policies_ = storage::MakePolicyStore(pool_);
   std::unique_ptr<storage::KeyStore> keys_ = storage::MakeKeyStore(pool_);
+  std::unique_ptr<storage::NodeStore> nodes_ = storage::MakeNodeStore(pool_);
+  const std::string id_ = ProcessName();
   std::unique_ptr<storage::EntryStore> entries_ = storage::MakeEntryStore(pool_);
   std::unique_ptr<storage::EventStore> events_ = storage::MakeEventStore(pool_);
   DirectoryHolder directory_;

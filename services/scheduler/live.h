@@ -21,6 +21,7 @@ class Live final : public LiveState {
 
   LiveSnapshot Snapshot() override;
   std::vector<std::string> AwaitPolicyRevision(int64_t revision, Duration patience) override;
+  std::vector<std::string> AwaitIngests(Duration patience) override { return control_.AwaitIngests(patience); }
   bool IsControlOwner() override { return control_.has_control(); }
   std::string ControlEndpoint() override;
 

@@ -162,7 +162,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   ASSIGN_OR_RETURN(const auto intake_server, Serve(options.intake_listen, options.internal, {&intake->service()}));
   if (options.intake_endpoint.empty()) options.intake_endpoint = intake_server->addresses().front();
   const auto lister = LeaseLister(connection);
-  Live live(options.id, options.admin_endpoint, loop, control, lister);
+  Live live(control_options.id, options.admin_endpoint, loop, control, lister);
   const auto entries = storage::MakeEntryStore(pool);
   const auto key_store = storage::MakeKeyStore(pool);
   const auto audit_store = storage::MakeAuditStore(pool);
@@ -179,7 +179,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
     admin_server->SetServing(yes);
   };
   LeaseOptions lease_options;
-  lease_options.owner = Cat(options.id, "/", incarnation);
+  lease_options.owner = control_options.id;
   lease_options.endpoint = options.intake_endpoint;
   lease_options.control_endpoint = options.admin_endpoint;
   lease_options.length = options.lease;

@@ -114,7 +114,7 @@ def main():
     print("%s, %d cores, preset %s, %d bytes a message" % (cpu, os.cpu_count(), args.preset, args.size))
     rate = 0
     with Trial(preset=args.preset, profile="bench") as trial:
-        trial.start(sink={"recording": "none", "tokens": 0})
+        trial.start(sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
         trial.key = trial.local.key("shop")
         size = ["--size", args.size]
         if args.only in (None, "idle"):

@@ -12,6 +12,8 @@ namespace {
 
 constexpr size_t kIdChars = 10;
 constexpr size_t kMostLabelBytes = 128;
+// An ingest that does not look within this is down or in trouble: it learns the key when it is back.
+constexpr Duration kIngestPatience = std::chrono::seconds(3);
 
 // Crockford's base32 in lower case, one character a byte: ids need be unique, not dense.
 std::string IdText(std::span<const unsigned char> random) {
@@ -89,6 +91,7 @@ absl::StatusOr<CreatedKey> KeyAdmin::Create(const KeyOrder& order) {
     audit_.Record(order.actor, "CreateApiKey", Cat("tenant=", order.tenant, " key_id=", minted.id),
                   stored);
     RETURN_IF_ERROR(stored);
+    live_.AwaitIngests(kIngestPatience);
     return out;
   }
   return stored;
@@ -112,6 +115,7 @@ absl::StatusOr<storage::ApiKey> KeyAdmin::Revoke(const std::string& id, const st
     return absl::NotFoundError(
         Cat("there is no key ", Quoted(id), "; `sluicectl key list` shows the ids"));
   }
+  live_.AwaitIngests(kIngestPatience);
   return revoked;
 }
 

@@ -36,6 +36,9 @@ class LiveState {
   // Returns when every live scheduler and egress acts on the policy of `revision` or a later one;
   // names at the deadline those that do not.
   virtual std::vector<std::string> AwaitPolicyRevision(int64_t revision, Duration patience) = 0;
+  // Returns when every live ingest acts on all that is committed now (API keys); names at the deadline
+  // those that do not.
+  virtual std::vector<std::string> AwaitIngests(Duration patience) = 0;
   virtual bool IsControlOwner() = 0;
   // Where the owner of `control` answers AdminService; empty = nobody owns it, or nobody knows.
   virtual std::string ControlEndpoint() = 0;

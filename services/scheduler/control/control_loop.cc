@@ -117,6 +117,24 @@ std::vector<std::string> ControlLoop::AwaitRevision(int64_t revision, Duration p
   return behind;
 }
 
+std::vector<std::string> ControlLoop::AwaitIngests(Duration patience) {
+  const SteadyInstant end = clock_.Steady() + patience;
+  const absl::StatusOr<Instant> since = nodes_.DatabaseNow();
+  if (!since.ok()) return {std::string("PostgreSQL: ") + std::string(View(since.status().message()))};
+  while (true) {
+    std::vector<std::string> behind;
+    if (const auto nodes = nodes_.Alive(); nodes.ok()) {
+      for (const storage::ServiceNode& node : *nodes) {
+        if (node.kind == "ingest" && node.acted_at < *since) behind.push_back(node.id);
+      }
+    }
+    if (behind.empty() || clock_.Steady() >= end) return behind;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kAskAgain);
+    if (stop_) return behind;
+  }
+}
+
 std::vector<std::string> ControlLoop::Behind(int64_t revision) {
   std::vector<std::string> behind;
   {
@@ -140,7 +158,7 @@ absl::Status ControlLoop::Beat() {
     revision = revision_;
   }
   if (revision == beat_revision_ && steady < beat_at_ + kBeatEvery) return absl::OkStatus();
-  RETURN_IF_ERROR(nodes_.Beat({options_.id, "scheduler", options_.endpoint, revision}));
+  RETURN_IF_ERROR(nodes_.Beat({options_.id, "scheduler", options_.endpoint, revision, clock_.Now()}));
   beat_at_ = steady;
   beat_revision_ = revision;
   return absl::OkStatus();

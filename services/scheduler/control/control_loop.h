@@ -56,6 +56,8 @@ class ControlLoop {
   // Returns when every scheduler and ingest that lives acts on the policy of `revision` (or a later one) and the egresses have
   // their assignments; names who is missing at the deadline.
   std::vector<std::string> AwaitRevision(int64_t revision, Duration patience);
+  // Returns when every ingest that lives acts on everything committed before the call; names who does not.
+  std::vector<std::string> AwaitIngests(Duration patience);
 
  private:
   struct Result {

@@ -166,6 +166,7 @@ class FakeLiveState final : public scheduler::LiveState {
     awaited = revision;
     return missing;
   }
+  std::vector<std::string> AwaitIngests(Duration) override { return {}; }
   bool IsControlOwner() override { return control; }
   std::string ControlEndpoint() override { return endpoint; }
 
