@@ -1,6 +1,7 @@
 #include "net/dns.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -14,8 +15,8 @@ namespace {
 // Both families of one host are asked at once; the last answer to come tells.
 class AddressQuestion {
  public:
-  AddressQuestion(AddressFamily family, Resolver::AddressCallback callback)
-      : family_(family), callback_(std::move(callback)) {
+  AddressQuestion(AddressFamily family, size_t rotation, Resolver::AddressCallback callback)
+      : family_(family), rotation_(rotation), callback_(std::move(callback)) {
     open_count_ = (wants_a() ? 1 : 0) + (wants_aaaa() ? 1 : 0);
   }
 
@@ -31,13 +32,14 @@ class AddressQuestion {
         return;
       }
     }
-    AddressAnswer answer = MakeAddressAnswer(family_, a_.get(), aaaa_.get());
+    AddressAnswer answer = MakeAddressAnswer(family_, a_.get(), aaaa_.get(), rotation_);
     answer.ttl = ttl_;
     callback_(answer);
   }
 
  private:
   const AddressFamily family_;
+  const size_t rotation_;
   const Resolver::AddressCallback callback_;
   std::mutex mutex_;
   int open_count_;
@@ -79,7 +81,8 @@ class UnboundResolver final : public Resolver {
       callback(none);
       return;
     }
-    const auto question = std::make_shared<AddressQuestion>(family, std::move(callback));
+    const auto question =
+        std::make_shared<AddressQuestion>(family, address_question_count_++, std::move(callback));
     for (const RecordType type : {RecordType::kA, RecordType::kAaaa}) {
       if (type == RecordType::kA ? question->wants_a() : question->wants_aaaa()) {
         client_.Ask(name, type,
@@ -92,6 +95,7 @@ class UnboundResolver final : public Resolver {
 
  private:
   DnsClient client_;
+  std::atomic<size_t> address_question_count_ = 0;
 };
 
 }  // namespace

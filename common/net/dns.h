@@ -56,7 +56,8 @@ constexpr size_t kMaxAddresses = 30;
 
 // Thread-safe. A callback runs exactly once: on the caller's thread before the call returns when
 // the answer is cached, else on the resolver's own thread, where it must not block. When the
-// resolver is destroyed, what is still open is answered kTempFail.
+// resolver is destroyed, what is still open is answered kTempFail. Never destroy it from a
+// callback.
 class Resolver {
  public:
   using MxCallback = std::function<void(const MxAnswer&)>;
@@ -64,6 +65,7 @@ class Resolver {
   virtual ~Resolver() = default;
   // `domain` as ASCII (A-labels), any case, with or without trailing dot.
   virtual void ResolveMx(std::string_view domain, MxCallback callback) = 0;
+  // Addresses of one family take turns at being the first, from call to call.
   // An address instead of a name gives kNoData: it is no host.
   virtual void ResolveAddresses(std::string_view host, AddressFamily family,
                                 AddressCallback callback) = 0;

@@ -77,9 +77,11 @@ void Tidy(std::vector<MxHost>& hosts) {
   }
 }
 
-void AddAddresses(int family, const DnsRecords& records, std::vector<std::string>& out) {
+void AddAddresses(int family, const DnsRecords& records, size_t rotation,
+                  std::vector<std::string>& out) {
   const size_t length = family == AF_INET ? 4 : 16;
-  for (const std::string& data : records.data) {
+  for (size_t i = 0; i < records.data.size(); ++i) {
+    const std::string& data = records.data[(i + rotation) % records.data.size()];
     std::array<char, INET6_ADDRSTRLEN> text;
     const bool is_whole = data.size() == length;
     if (is_whole && ::inet_ntop(family, data.data(), text.data(), text.size()) != nullptr &&
@@ -169,14 +171,15 @@ MxAnswer MakeMxAnswer(std::string_view domain, const DnsRecords& mx) {
   return answer;
 }
 
-AddressAnswer MakeAddressAnswer(AddressFamily family, const DnsRecords* a, const DnsRecords* aaaa) {
+AddressAnswer MakeAddressAnswer(AddressFamily family, const DnsRecords* a, const DnsRecords* aaaa,
+                                size_t rotation) {
   std::vector<const DnsRecords*> answers;
   AddressAnswer answer;
   const bool is_ipv6_first = family == AddressFamily::kIpv6First;
   for (const bool is_ipv6 : {is_ipv6_first, !is_ipv6_first}) {
     if (const DnsRecords* records = is_ipv6 ? aaaa : a) {
       answers.push_back(records);
-      AddAddresses(is_ipv6 ? AF_INET6 : AF_INET, *records, answer.addresses);
+      AddAddresses(is_ipv6 ? AF_INET6 : AF_INET, *records, rotation, answer.addresses);
     }
   }
   answer.status = Combine(answers);

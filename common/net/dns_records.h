@@ -28,7 +28,9 @@ std::string NormaliseHostName(std::string_view name);
 
 // `domain` is normalised.
 MxAnswer MakeMxAnswer(std::string_view domain, const DnsRecords& mx);
-// Either may be null: not asked for. Never both.
-AddressAnswer MakeAddressAnswer(AddressFamily family, const DnsRecords* a, const DnsRecords* aaaa);
+// Either may be null: not asked for. Never both. The addresses of a family begin with another one
+// for each `rotation`, so that a cached answer does not send everybody to the same address.
+AddressAnswer MakeAddressAnswer(AddressFamily family, const DnsRecords* a, const DnsRecords* aaaa,
+                                size_t rotation = 0);
 
 }  // namespace sluice

@@ -12,8 +12,6 @@ namespace {
 // Content up to here is sent before the recipients are known to be accepted: a refusal then costs
 // less than the round trip saved on every message.
 constexpr size_t kOneWriteBytes = 256 * 1024;
-// An encoded copy larger than this is not kept for the next message.
-constexpr size_t kKeptBytes = 1024 * 1024;
 
 bool IsCompleted(const SmtpReply& reply) { return reply.code >= 200 && reply.code < 300; }
 
@@ -30,7 +28,7 @@ asio::awaitable<TransactionResult> SmtpTransactor::Run(const SmtpTransaction& tr
   if (auto refusal = RefuseLocally(transaction.content)) {
     DecideRest({Stage::kLocal, Ending::kLocal, *std::move(refusal)});
   } else if (PrepareEnvelope(transaction)) {
-    PrepareContent(transaction.content);
+    content_.Prepare(/*stuff_dots=*/!uses_bdat_);
     if (peer_.pipelining && options_.use_pipelining) {
       co_await RunPipelined();
     } else {
@@ -39,9 +37,7 @@ asio::awaitable<TransactionResult> SmtpTransactor::Run(const SmtpTransaction& tr
   }
   is_past_dot_ = false;
   result_.reusable = is_reusable();
-  if (encoded_.capacity() > kKeptBytes) {
-    encoded_ = std::string();
-  }
+  content_.Clear();
   co_return std::move(result_);
 }
 
@@ -52,7 +48,7 @@ void SmtpTransactor::Begin(const SmtpTransaction& transaction) {
   accepted_count_ = 0;
   was_content_sent_ = false;
   uses_bdat_ = peer_.chunking && options_.use_chunking;
-  scan_ = ScanContent(transaction.content.pieces);
+  content_.Take(transaction.content.pieces);
 }
 
 std::optional<SmtpReply> SmtpTransactor::RefuseLocally(const TransactionContent& content) const {
@@ -66,9 +62,9 @@ std::optional<SmtpReply> SmtpTransactor::RefuseLocally(const TransactionContent&
   if (content.has_8bit && !peer_.eight_bit_mime) {
     return LocalReply({5, 6, 3}, Cat(options_.mx_host, " does not take 8-bit content (8BITMIME)"));
   }
-  if (peer_.max_size_bytes > 0 && scan_.size_bytes > peer_.max_size_bytes) {
+  if (peer_.max_size_bytes > 0 && content_.size_bytes() > peer_.max_size_bytes) {
     return LocalReply({5, 3, 4},
-                      Cat("content of ", scan_.size_bytes, " bytes is over the limit of ",
+                      Cat("content of ", content_.size_bytes(), " bytes is over the limit of ",
                           options_.mx_host, ", ", peer_.max_size_bytes));
   }
   return std::nullopt;
@@ -86,7 +82,7 @@ bool SmtpTransactor::PrepareEnvelope(const SmtpTransaction& transaction) {
     add_step(Step::Kind::kRset, 0);
   }
   const bool smtputf8 = transaction.content.needs_smtputf8;
-  const MailParameters parameters{.size_bytes = scan_.size_bytes,
+  const MailParameters parameters{.size_bytes = content_.size_bytes(),
                                   .eight_bit = transaction.content.has_8bit,
                                   .smtputf8 = smtputf8};
   if (absl::Status status = AppendMail(commands_, transaction.return_path, parameters, peer_);
@@ -109,40 +105,15 @@ bool SmtpTransactor::PrepareEnvelope(const SmtpTransaction& transaction) {
   return steps_.size() > envelope_steps;
 }
 
-void SmtpTransactor::PrepareContent(const TransactionContent& content) {
-  pieces_.clear();
-  const bool stuff_dots = !uses_bdat_;
-  if (scan_.has_bare_line_end || (stuff_dots && scan_.has_leading_dot)) {
-    EncodeContent(content.pieces, stuff_dots, encoded_);
-    pieces_.push_back(encoded_);
-  } else {
-    pieces_.assign(content.pieces.begin(), content.pieces.end());
-    if (!scan_.ends_with_crlf) {
-      pieces_.push_back("\r\n");
-    }
-  }
-  std::erase_if(pieces_, [](std::string_view piece) { return piece.empty(); });
-}
-
-size_t SmtpTransactor::wire_bytes() const {
-  size_t size = 0;
-  for (const std::string_view piece : pieces_) {
-    size += piece.size();
-  }
-  return size;
-}
-
 void SmtpTransactor::AddContentBuffers() {
-  for (const std::string_view piece : pieces_) {
-    buffers_.emplace_back(piece.data(), piece.size());
-  }
+  content_.AppendTo(buffers_);
   if (connection_.is_tracing()) {
-    connection_.Note(Cat("content, ", wire_bytes(), " bytes"));
+    connection_.Note(Cat("content, ", content_.wire_bytes(), " bytes"));
   }
 }
 
 asio::awaitable<void> SmtpTransactor::RunPipelined() {
-  const size_t content_bytes = wire_bytes();
+  const size_t content_bytes = content_.wire_bytes();
   const bool is_one_write = uses_bdat_ && content_bytes <= kOneWriteBytes;
   if (is_one_write) {
     AppendBdatLast(commands_, content_bytes);
@@ -278,7 +249,7 @@ asio::awaitable<void> SmtpTransactor::RunData(bool is_command_sent) {
   if (accepted_count_ == 0) {
     // RFC 2920 §3.1: the server waits for content though nobody is to get it; an empty one ends
     // that.
-    pieces_.clear();
+    content_.Clear();
   }
   buffers_.clear();
   AddContentBuffers();
@@ -290,7 +261,7 @@ asio::awaitable<void> SmtpTransactor::RunData(bool is_command_sent) {
 
 asio::awaitable<void> SmtpTransactor::RunBdat() {
   commands_.clear();
-  AppendBdatLast(commands_, wire_bytes());
+  AppendBdatLast(commands_, content_.wire_bytes());
   connection_.TraceSent(commands_);
   buffers_.assign(1, asio::buffer(commands_));
   AddContentBuffers();

@@ -18,8 +18,8 @@
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
 
+#include "net/outgoing_content.h"
 #include "net/smtp_connection.h"
-#include "smtp/data_encoding.h"
 
 namespace sluice {
 
@@ -47,7 +47,6 @@ class SmtpTransactor {
   void Begin(const SmtpTransaction& transaction);
   std::optional<SmtpReply> RefuseLocally(const TransactionContent& content) const;
   bool PrepareEnvelope(const SmtpTransaction& transaction);
-  void PrepareContent(const TransactionContent& content);
   void AddContentBuffers();
 
   asio::awaitable<void> RunPipelined();
@@ -65,7 +64,6 @@ class SmtpTransactor {
   void DecideRest(const SmtpOutcome& outcome);
   void LoseConnection(Stage stage);
   Duration TimeoutOf(Duration timeout) const;
-  size_t wire_bytes() const;
 
   SmtpConnection& connection_;
   const SmtpSessionOptions& options_;
@@ -83,11 +81,9 @@ class SmtpTransactor {
   bool is_past_dot_ = false;
   bool was_content_sent_ = false;  // all of it
   bool uses_bdat_ = false;
-  ContentScan scan_;
   std::string commands_;
   std::vector<Step> steps_;
-  std::vector<std::string_view> pieces_;  // as they go out
-  std::string encoded_;                   // when they cannot go out as they are
+  OutgoingContent content_;
   std::vector<asio::const_buffer> buffers_;
 };
 

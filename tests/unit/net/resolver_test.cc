@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -186,6 +187,14 @@ TEST_F(ResolverTest, OrdersFamiliesAsAsked) {
               ElementsAre("2001:db8::2"));
   EXPECT_THAT(Addresses("only-aaaa.mail.test").addresses, ElementsAre("2001:db8::7"));
   EXPECT_EQ(Addresses("only-aaaa.mail.test", AddressFamily::kIpv4Only).status, DnsStatus::kNoData);
+}
+
+TEST_F(ResolverTest, LetsTheAddressesOfAHostTakeTurns) {
+  std::map<std::string, int> firsts;
+  for (int i = 0; i < 10; ++i) {
+    ++firsts[Addresses("b.many.mail.test", AddressFamily::kIpv4Only).addresses.front()];
+  }
+  EXPECT_EQ(firsts, (std::map<std::string, int>{{"192.0.2.2", 5}, {"192.0.2.3", 5}}));
 }
 
 TEST_F(ResolverTest, KeepsTheThirtyBestHosts) {
