@@ -22,33 +22,57 @@ std::string Ranges(const std::vector<int>& rising) {
   return out;
 }
 
+// Ids are `<name>/<number of the process>`: the number is shown only where two have the same name.
+class ShortNames {
+ public:
+  explicit ShortNames(const v1::GetStatusResponse& status) {
+    for (const v1::SchedulerStatus& scheduler : status.schedulers())
+      ++seen_[Cut(scheduler.scheduler_id())];
+    for (const v1::IngestStatus& ingest : status.ingests()) ++seen_[Cut(ingest.ingest_id())];
+  }
+  std::string operator()(const std::string& id) const {
+    const auto found = seen_.find(Cut(id));
+    return found != seen_.end() && found->second == 1 ? found->first : id;
+  }
+
+ private:
+  static std::string Cut(const std::string& id) { return id.substr(0, id.find('/')); }
+  std::map<std::string, int> seen_;
+};
+
 void PrintServices(const Context& context, const v1::GetStatusResponse& status) {
   std::map<std::string, std::vector<int>> shards;
   for (const v1::ShardStatus& shard : status.shards())
     shards[shard.owner()].push_back(shard.shard());
+  const ShortNames name_of(status);
 
-  Table table({"SERVICE", "NAME", "STATE", "IN FLIGHT", "ENTRIES", "SHARDS"});
-  table.Add({"ingest", context.ingest, HealthText(context, context.ingest), "", "", ""});
+  Table table({"SERVICE", "NAME", "STATE", "POLICY", "IN FLIGHT", "ENTRIES", "SHARDS"});
+  for (const v1::IngestStatus& ingest : status.ingests()) {
+    table.Add({"ingest", name_of(ingest.ingest_id()), "alive", Cat(ingest.policy_revision()), "",
+               "", ""});
+  }
   for (const v1::SchedulerStatus& scheduler : status.schedulers()) {
     const auto& owned = shards[scheduler.scheduler_id()];
-    table.Add({"scheduler", scheduler.scheduler_id(),
+    table.Add({"scheduler", name_of(scheduler.scheduler_id()),
                scheduler.control() ? "control"
                : owned.empty()     ? "standby"
                                    : "active",
+               Cat(scheduler.policy_revision()),
                scheduler.has_in_flight() ? Cat(scheduler.in_flight()) : "",
                scheduler.has_entries() ? Cat(scheduler.entries()) : "", Ranges(owned)});
   }
   for (const v1::EgressStatus& egress : status.egresses()) {
+    const std::string heard = TimeText(egress.has_last_heartbeat_at(), egress.last_heartbeat_at());
     table.Add({"egress", egress.egress_id(),
-               egress.connected() ? "connected"
-                                  : Cat("lost, heard ", TimeText(egress.has_last_heartbeat_at(),
-                                                                 egress.last_heartbeat_at())),
+               egress.connected() ? "connected" : Cat("lost, heard ", heard), "",
                Cat(egress.in_flight()), "", ""});
   }
   table.Print(context.io.out);
   const auto nobody = shards.find("");
   if (nobody != shards.end())
     context.io.out << "shards that nobody owns: " << Ranges(nobody->second) << "\n";
+  context.io.out << "ingest at " << context.ingest << ": " << HealthText(context, context.ingest)
+                 << "\n";
 }
 
 void PrintSources(const Context& context, const v1::GetStatusResponse& status) {

@@ -169,7 +169,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   AuditTrail audit(*audit_store, clock, log);
   PolicyAdmin policy_admin(*policies, live, audit, clock);
   KeyAdmin key_admin(*key_store, TenantLookup(*policies), live, audit, clock);
-  StatusAdmin status_admin(*policies, *assignments, *entries, lister, wire::PolicyDocumentFromJson, live, clock);
+  StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
   const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service()}));
 

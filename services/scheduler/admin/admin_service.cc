@@ -79,6 +79,13 @@ void ToProto(const SystemStatus& from, v1::GetStatusResponse* out) {
     added->set_control(scheduler.control);
     if (scheduler.entries) added->set_entries(*scheduler.entries);
     if (scheduler.in_flight) added->set_in_flight(*scheduler.in_flight);
+    added->set_policy_revision(scheduler.policy_revision);
+  }
+  for (const storage::ServiceNode& ingest : from.ingests) {
+    v1::IngestStatus* added = out->add_ingests();
+    added->set_ingest_id(ingest.id);
+    added->set_endpoint(ingest.endpoint);
+    added->set_policy_revision(ingest.policy_revision);
   }
   for (const storage::Lease& lease : from.shards) {
     v1::ShardStatus* added = out->add_shards();

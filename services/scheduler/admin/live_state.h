@@ -11,7 +11,7 @@
 namespace sluice::scheduler {
 
 struct LiveSnapshot {
-  std::string scheduler_id;
+  std::string scheduler_id;  // As in its leases.
   std::string admin_endpoint;
   int64_t policy_revision = 0;  // In force here; 0 = none yet.
   int64_t entries = 0;          // Indexed here.

@@ -36,25 +36,32 @@ SourceState StateOf(const SourcePolicy& source, const storage::SourceAssignment*
   return out;
 }
 
-// Everybody who holds a lease, and the one that answers.
+// Everybody who is alive or holds a lease, and the one that answers.
 std::vector<SchedulerState> Schedulers(const std::vector<storage::Lease>& leases,
+                                       const std::vector<storage::ServiceNode>& nodes,
                                        const LiveSnapshot& here) {
   std::map<std::string, SchedulerState> by_id;
+  for (const storage::ServiceNode& node : nodes) {
+    if (node.kind != "scheduler") continue;
+    by_id[node.id].endpoint = node.endpoint;
+    by_id[node.id].policy_revision = node.policy_revision;
+  }
   for (const storage::Lease& lease : leases) {
     if (lease.owner.empty() || lease.expired) continue;
     SchedulerState& state = by_id[lease.owner];
-    state.id = lease.owner;
-    if (state.endpoint.empty() || lease.shard == storage::kControlShard)
-      state.endpoint = lease.endpoint;
+    if (state.endpoint.empty()) state.endpoint = lease.endpoint;
     state.control = state.control || lease.shard == storage::kControlShard;
   }
   SchedulerState& answering = by_id[here.scheduler_id];
-  answering.id = here.scheduler_id;
   if (!here.admin_endpoint.empty()) answering.endpoint = here.admin_endpoint;
   answering.entries = here.entries;
   answering.in_flight = here.in_flight;
+  answering.policy_revision = here.policy_revision;
   std::vector<SchedulerState> out;
-  for (auto& [id, state] : by_id) out.push_back(std::move(state));
+  for (auto& [id, state] : by_id) {
+    state.id = id;
+    out.push_back(std::move(state));
+  }
   return out;
 }
 
@@ -85,7 +92,11 @@ absl::StatusOr<SystemStatus> StatusAdmin::Get() {
   out.answered_at = clock_.Now();
   ASSIGN_OR_RETURN(out.policy_revision, policies_.CurrentRevision());
   ASSIGN_OR_RETURN(std::vector<storage::Lease> leases, list_leases_());
-  out.schedulers = Schedulers(leases, here);
+  ASSIGN_OR_RETURN(const std::vector<storage::ServiceNode> nodes, nodes_.Alive());
+  out.schedulers = Schedulers(leases, nodes, here);
+  for (const storage::ServiceNode& node : nodes) {
+    if (node.kind == "ingest") out.ingests.push_back(node);
+  }
   for (storage::Lease& lease : leases) {
     if (lease.shard == storage::kControlShard) continue;
     if (lease.expired) lease.owner.clear();

@@ -12,6 +12,7 @@
 #include "scheduler/admin/orders.h"
 #include "storage/assignment_store.h"
 #include "storage/entry_store.h"
+#include "storage/node_store.h"
 #include "storage/policy_store.h"
 #include "storage/shard_lease.h"
 
@@ -30,12 +31,14 @@ struct SchedulerState {
   bool control = false;
   // Known of the one that answers.
   std::optional<int64_t> entries, in_flight;
+  int64_t policy_revision = 0;
 };
 
 struct SystemStatus {
   Instant answered_at{};
   int64_t policy_revision = 0;
   std::vector<SchedulerState> schedulers;
+  std::vector<storage::ServiceNode> ingests;
   std::vector<storage::Lease> shards;  // Without `control`; owner empty = nobody.
   std::vector<LiveSnapshot::Egress> egresses;
   std::vector<SourceState> sources;
@@ -50,11 +53,12 @@ class StatusAdmin {
   // Reads a stored document.
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
   StatusAdmin(storage::PolicyStore& policies, storage::AssignmentStore& assignments,
-              storage::EntryStore& entries, ListLeases list_leases, ParsePolicy parse,
-              LiveState& live, const Clock& clock)
+              storage::EntryStore& entries, storage::NodeStore& nodes, ListLeases list_leases,
+              ParsePolicy parse, LiveState& live, const Clock& clock)
       : policies_(policies),
         assignments_(assignments),
         entries_(entries),
+        nodes_(nodes),
         list_leases_(std::move(list_leases)),
         parse_(std::move(parse)),
         live_(live),
@@ -75,6 +79,7 @@ class StatusAdmin {
   storage::PolicyStore& policies_;
   storage::AssignmentStore& assignments_;
   storage::EntryStore& entries_;
+  storage::NodeStore& nodes_;
   const ListLeases list_leases_;
   const ParsePolicy parse_;
   LiveState& live_;

@@ -26,6 +26,7 @@ struct FakeScheduler {
   FakeAuditStore audit_store;
   FakeAssignmentStore assignments;
   FakeEntryStore entries;
+  FakeNodeStore nodes;
   FakeLiveState live;
   std::vector<storage::Lease> leases;
   scheduler::AuditTrail audit{audit_store, clock, log};
@@ -36,6 +37,7 @@ struct FakeScheduler {
       policies,
       assignments,
       entries,
+      nodes,
       [this] { return leases; },
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
       live,

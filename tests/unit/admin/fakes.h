@@ -10,6 +10,7 @@
 #include "storage/audit_store.h"
 #include "storage/entry_store.h"
 #include "storage/key_store.h"
+#include "storage/node_store.h"
 #include "storage/policy_store.h"
 
 namespace sluice::testing {
@@ -157,6 +158,21 @@ class FakeEntryStore final : public storage::EntryStore {
     return groups;
   }
   std::vector<storage::QueueGroup> groups;
+};
+
+class FakeNodeStore final : public storage::NodeStore {
+ public:
+  absl::Status Beat(const storage::ServiceNode&) override {
+    return absl::UnimplementedError("not asked by admin");
+  }
+  absl::Status Leave(const std::string&) override {
+    return absl::UnimplementedError("not asked by admin");
+  }
+  absl::StatusOr<Instant> DatabaseNow() override {
+    return absl::UnimplementedError("not asked by admin");
+  }
+  absl::StatusOr<std::vector<storage::ServiceNode>> Alive() override { return nodes; }
+  std::vector<storage::ServiceNode> nodes;
 };
 
 class FakeLiveState final : public scheduler::LiveState {

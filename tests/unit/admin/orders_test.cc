@@ -39,6 +39,7 @@ struct Rig {
   FakeAuditStore audit_store;
   FakeAssignmentStore assignments;
   FakeEntryStore entries;
+  FakeNodeStore nodes;
   FakeLiveState live;
   std::vector<storage::Lease> leases;
   AuditTrail audit{audit_store, clock, log};
@@ -48,6 +49,7 @@ struct Rig {
   StatusAdmin status{policies,
                      assignments,
                      entries,
+                     nodes,
                      [this] { return leases; },
                      [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
                      live,
@@ -251,6 +253,9 @@ TEST(StatusAdminTest, TellsWhoHoldsWhatAndWhatWaits) {
   rig.live.snapshot.scheduler_id = "s1";
   rig.live.snapshot.admin_endpoint = "h1:9";
   rig.live.snapshot.entries = 12;
+  rig.nodes.nodes = {{"i1", "ingest", "h9:1", 1, {}},
+                     {"s1", "scheduler", "h1:1", 1, {}},
+                     {"s4", "scheduler", "h4:1", 1, {}}};
   rig.assignments.assignments = {
       {"ip-11", "mta1", 3, {}, {}, "bound", "", false},
       {"ip-12", "mta1", 4, {}, {}, "bind_failed", "Cannot assign", false},
@@ -264,7 +269,10 @@ TEST(StatusAdminTest, TellsWhoHoldsWhatAndWhatWaits) {
   EXPECT_EQ(status->shards[0].owner, "s1");
   EXPECT_EQ(status->shards[1].owner, "s2");
   EXPECT_EQ(status->shards[2].owner, "");
-  ASSERT_THAT(status->schedulers, SizeIs(2));
+  ASSERT_THAT(status->ingests, SizeIs(1));
+  EXPECT_EQ(status->ingests[0].endpoint, "h9:1");
+  ASSERT_THAT(status->schedulers, SizeIs(3));
+  EXPECT_EQ(status->schedulers[2].id, "s4");
   EXPECT_TRUE(status->schedulers[0].control);
   EXPECT_EQ(status->schedulers[0].endpoint, "h1:9");
   EXPECT_EQ(status->schedulers[0].entries, 12);

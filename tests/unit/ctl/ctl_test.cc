@@ -232,14 +232,20 @@ TEST_F(CtlTest, StatusShowsWhoHoldsWhat) {
                       {0, "sched-1", "", 1, {}, false},
                       {1, "sched-1", "", 1, {}, false},
                       {2, "", "", 1, {}, true}};
+  scheduler.live.snapshot.policy_revision = 1;
+  scheduler.nodes.nodes = {{"in/77", "ingest", "h:1", 1, {}},
+                           {"sched-2/5", "scheduler", "h:2", 1, {}},
+                           {"sched-2/6", "scheduler", "h:3", 0, {}}};
   scheduler.live.snapshot.egresses = {{"mta1", "0.1.0", true, 4, {}}};
   scheduler.assignments.assignments = {{"ip-1", "mta1", 3, {}, {}, "bound", "", false}};
   scheduler.entries.groups = {{"google", 1'234, scheduler.clock.Now(), {}}};
   const Result result = Sluicectl({"status"});
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, ::testing::ContainsRegex("ingest +127.0.0.1:[0-9]+ +serving"));
-  EXPECT_THAT(result.out, ::testing::ContainsRegex("scheduler +sched-1 +control +0 +0 +0-1"));
-  EXPECT_THAT(result.out, ::testing::ContainsRegex("egress +mta1 +connected +4"));
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("ingest at 127.0.0.1:[0-9]+: serving"));
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("scheduler +sched-1 +control +1 +0 +0 +0-1"));
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("ingest +in +alive +1"));
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("scheduler +sched-2/5 +standby +1 +- +- +-"));
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("egress +mta1 +connected +- +4"));
   EXPECT_THAT(result.out,
               ::testing::ContainsRegex("ip-1 +192.0.2.1 +mta1.example.com +mta1 +bound"));
   EXPECT_THAT(result.out, ::testing::ContainsRegex("google +1234"));
