@@ -57,6 +57,7 @@ bool Loader::Sending() const {
 }
 
 absl::Status Loader::Run(LoadClient& client, const volatile sig_atomic_t& stop, bool progress) {
+  const int64_t cpu = CpuMicros();
   start_ = last_answer_ = now_ = clock_.Steady();
   next_progress_ = start_ + kSecond;
   pacer_ = std::make_unique<Pacer>(options_.rate, start_);
@@ -74,6 +75,7 @@ absl::Status Loader::Run(LoadClient& client, const volatile sig_atomic_t& stop, 
     if (tokens_) std::fflush(tokens_.get());
   }
   if (fatal_.ok()) client.Finish(kFinishPatience);
+  cpu_micros_ = CpuMicros() - cpu;
   if (tokens_ && std::fflush(tokens_.get()) != 0)
     return absl::DataLossError("the tokens file is not whole");
   return fatal_;
@@ -241,7 +243,7 @@ std::string Loader::Summary(const LoadClient& client) const {
       {"submit_max_us", latency_.max().count()},
       {"message_bytes", maker_.shape().size},
       {"compression_ratio_lz4", maker_.CompressionRatio(200)},
-      {"cpu_us_per_message", static_cast<double>(CpuMicros()) / answered},
+      {"cpu_us_per_message", static_cast<double>(cpu_micros_) / answered},
       {"errors", errors}};
   return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }

@@ -80,6 +80,7 @@ class Loader final : public LoadClient::Owner {
   std::unique_ptr<Pacer> pacer_;
   RetryQueue retries_;
   bool stopped_ = false;
+  int64_t cpu_micros_ = 0;  // of Run, all threads
   absl::Status fatal_;
 
   uint64_t made_ = 0, unanswered_ = 0;  // unanswered: in a frame or waiting for a retry
