@@ -216,22 +216,22 @@ void Egress::GiveUp(const IoThread::Filter& filter, ReturnReason reason,
 // ---- control thread ----
 
 void Egress::SetTargets(const std::vector<DialTarget>& targets) {
+  // An address that is no longer named is dropped once its scheduler has left.
+  std::erase_if(links_, [&](auto& item) {
+    SchedulerLink& link = *item.second;
+    const bool is_named = std::any_of(targets.begin(), targets.end(), [&](const auto& target) {
+      return target.address == item.first;
+    });
+    if (!is_named && link.session() == nullptr) link.Stop();
+    return link.is_stopped() && link.is_idle();
+  });
   for (const DialTarget& target : targets) {
     if (!links_.contains(target.address)) AddLink(target);
   }
-  // An address that is no longer named is dropped once its scheduler has left.
-  std::erase_if(links_, [&](auto& item) {
-    const bool is_named =
-        std::any_of(targets.begin(), targets.end(),
-                    [&](const DialTarget& target) { return target.address == item.first; });
-    if (is_named || item.second->session() != nullptr) return false;
-    item.second->Stop();
-    return item.second->is_idle();
-  });
 }
 
 void Egress::AddLink(const DialTarget& target) {
-  auto channels = MakeChannels(options_.internal, target);
+  auto channels = MakeChannels(options_.dispatch, target);
   if (!channels.ok()) {
     parts_.logger.Error("scheduler_not_dialled", {{"scheduler", target.address},
                                                   {"error", View(channels.status().message())}});

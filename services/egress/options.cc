@@ -31,7 +31,7 @@ void EgressOptions::Bind(Config& config) {
       "Name of this egress, stable over restarts, one process each; default the host's name.");
   config.Bind("schedulers", schedulers,
               "host:port of schedulers; every address that a name has is dialled.");
-  internal.Bind(config, "internal");
+  dispatch.Bind(config, "dispatch");
   config.Bind("bind_addresses", bind_addresses,
               "Local addresses that may be bound; empty = any that a test bind proves.");
   config.Bind("dns.forwarders", dns_forwarders, "ADDR@PORT of resolvers; default the system's.");
@@ -50,7 +50,7 @@ void EgressOptions::Bind(Config& config) {
   config.Bind("smtp.starttls", smtp_starttls, "Encrypts where the peer offers it.");
   BindTimeouts(config, timeouts);
   config.Bind("health.listen", health_listen, "gRPC health and reflection; empty = none.");
-  health.Bind(config, "health.tls");
+  health.Bind(config, "health");
   config.Bind("metrics.listen", metrics_listen, "HTTP address of /metrics; empty = none.");
   config.Bind("log.level", log_level, "debug, info, warn or error.");
   config.Bind("log.delivery", delivery_log,

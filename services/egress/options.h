@@ -14,7 +14,7 @@ namespace sluice::egress {
 struct EgressOptions {
   std::string egress_id;  // default: the host's name
   std::vector<std::string> schedulers = {"127.0.0.1:7101"};
-  wire::CredentialsConfig internal;
+  wire::CredentialsConfig dispatch;
   std::vector<std::string> bind_addresses;
   std::vector<std::string> dns_forwarders;
   std::string lock_directory = "/tmp";

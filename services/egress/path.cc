@@ -112,20 +112,22 @@ bool Path::HasRoomForNext() const {
 
 bool Path::Prepare(Entry& entry, Rendered& rendered) {
   const absl::Status sound = Render(entry, rendered);
-  if (!sound.ok()) {
-    around_.logger.Error("content_broken",
-                         {{"queue_entry", entry.id.value()}, {"error", View(sound.message())}});
+  if (sound.code() == absl::StatusCode::kDataLoss && !entry.is_begun) {
+    around_.logger.Error("content_broken", {{"queue_entry", entry.id.value()},
+                                            {"error", View(sound.message())}});
     around_.contents.Discard(*entry.content);
+    GiveBack(around_, entry, ReturnReason::kContent);
+    return false;
   }
-  if (sound.ok() && around_.custody.TryBegin(entry)) return true;
-  if (entry.is_begun) {
-    AttemptFacts facts;
-    facts.reply = LocalReply({4, 3, 0}, "the stored content cannot be read");
-    facts.started_at = around_.clock.Now();
-    Conclude(around_, entry, std::move(facts));
-  } else {
-    GiveBack(around_, entry, sound.ok() ? ReturnReason::kLease : ReturnReason::kContent);
+  if (!around_.custody.TryBegin(entry)) {
+    GiveBack(around_, entry, ReturnReason::kLease);
+    return false;
   }
+  if (sound.ok()) return true;
+  AttemptFacts facts;
+  facts.reply = LocalReply({4, 3, 0}, View(sound.message()));
+  facts.started_at = around_.clock.Now();
+  Conclude(around_, entry, std::move(facts));
   return false;
 }
 

@@ -92,6 +92,7 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   const std::string& address() const { return address_; }
   // The session under way; null while there is none.
   std::shared_ptr<Session> session() const;
+  bool is_stopped() const { return is_stopped_; }
   // No call is under way.
   bool is_idle() const { return call_count_ == 0; }
 

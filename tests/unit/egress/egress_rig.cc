@@ -57,7 +57,7 @@ EgressRig::EgressRig(Settings settings) {
   EgressOptions options;
   options.egress_id = "test";
   options.schedulers = {scheduler_->address()};
-  options.internal.plaintext = true;
+  options.dispatch.plaintext = true;
   options.io_threads = 2;
   options.testing = settings.testing;
   options.smtp_port = sink_->port();
