@@ -113,8 +113,8 @@ bool Path::HasRoomForNext() const {
 bool Path::Prepare(Entry& entry, Rendered& rendered) {
   const absl::Status sound = Render(entry, rendered);
   if (sound.code() == absl::StatusCode::kDataLoss && !entry.is_begun) {
-    around_.logger.Error("content_broken", {{"queue_entry", entry.id.value()},
-                                            {"error", View(sound.message())}});
+    around_.logger.Error("content_broken",
+                         {{"queue_entry", entry.id.value()}, {"error", View(sound.message())}});
     around_.contents.Discard(*entry.content);
     GiveBack(around_, entry, ReturnReason::kContent);
     return false;

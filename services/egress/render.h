@@ -17,8 +17,8 @@ struct Rendered {
   std::shared_ptr<const DecodedBody> body;
 };
 
-// `entry` has its content and outlives `out`. DataLoss: the stored bytes are broken. Unimplemented: the message has
-// merge fields, which must never go out as they are.
+// `entry` has its content and outlives `out`. DataLoss: the stored bytes are broken. Unimplemented:
+// the message has merge fields, which must never go out as they are.
 [[nodiscard]] absl::Status Render(const Entry& entry, Rendered& out);
 
 }  // namespace sluice::egress

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include <grpcpp/channel.h>
@@ -43,6 +44,12 @@ struct SchedulerLink::Run {
   std::shared_ptr<Session> session;
   SteadyInstant started_at{};
   bool has_ended = false;
+  // What waits for the answer to a heartbeat sent at `asked_at` or later: releases follow on it,
+  // and must find the lease.
+  SteadyInstant asked_at{};
+  bool wants_deliver = false;
+  std::optional<std::vector<int>> shards;
+  std::atomic<bool> has_waiting{false};
   // For gRPC threads: the session once there is one, and when its scheduler was heard last.
   std::atomic<Session*> leased{nullptr};
   std::atomic<int64_t> heard_at_micros{0};
@@ -101,6 +108,10 @@ void SchedulerLink::Received(const RunPtr& run, v1::ControlResponse& message) {
     if (session != nullptr) {
       session->Renew(std::min(sent_at, now), Duration(message.heartbeat().valid_for_micros()));
     }
+    if (run->has_waiting) {
+      asio::post(control_,
+                 [self = shared_from_this(), run, sent_at] { self->Answered(run, sent_at); });
+    }
     return;
   }
   auto moved = std::make_shared<v1::ControlResponse>(std::move(message));
@@ -118,7 +129,8 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
     HandleRecall(run, message);
   } else if (message.has_shards()) {
     const auto& shards = message.shards().shards();
-    custody_.OwnShards(*run->session, std::vector<int>(shards.begin(), shards.end()));
+    run->shards = std::vector<int>(shards.begin(), shards.end());
+    Ask(run);
   }
 }
 
@@ -142,8 +154,22 @@ void SchedulerLink::Welcomed(const RunPtr& run, uint64_t scheduler) {
   run->leased = run->session.get();
   logger_.Info("scheduler_connected", {{"scheduler", address_}, {"incarnation", scheduler}});
   if (is_draining_) TellDrain();
-  StartDeliver(run);
+  run->wants_deliver = true;
+  Ask(run);
+}
+
+void SchedulerLink::Ask(const RunPtr& run) {
+  run->asked_at = clock_.Steady();
+  run->has_waiting = true;
   Beat(run);
+}
+
+void SchedulerLink::Answered(const RunPtr& run, SteadyInstant sent_at) {
+  if (run->has_ended || sent_at < run->asked_at) return;
+  run->has_waiting = false;
+  if (std::exchange(run->wants_deliver, false)) StartDeliver(run);
+  const std::optional<std::vector<int>> shards = std::exchange(run->shards, std::nullopt);
+  if (shards.has_value()) custody_.OwnShards(*run->session, *shards);
 }
 
 void SchedulerLink::StartDeliver(const RunPtr& run) {

@@ -108,6 +108,9 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   void HandleRecall(const RunPtr& run, const v1::ControlResponse& message);
   void Welcomed(const RunPtr& run, uint64_t scheduler);
   void Beat(const RunPtr& run);
+  // A heartbeat now; what waits in the run goes on when it is answered.
+  void Ask(const RunPtr& run);
+  void Answered(const RunPtr& run, SteadyInstant sent_at);
   void CallEnded(const RunPtr& run, std::string_view stream, const absl::Status& status);
   void EndRun(const RunPtr& run);
   void DialLater();

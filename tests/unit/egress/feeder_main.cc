@@ -1,7 +1,9 @@
-// egress-feeder: a scheduler that only releases, to measure sluice-egress alone. Feeds messages of its own making to the
-// egress that dials it, keeps a window of them in flight, and prints how many were delivered a second.
+// egress-feeder: a scheduler that only releases, to measure sluice-egress alone. Feeds messages of
+// its own making to the egress that dials it, keeps a window of them in flight, and prints how many
+// were delivered a second.
 //
-//   sluice-sink --listen 127.0.0.1:2525 & egress-feeder 7101 200000 10240 & sluice-egress --config …
+//   sluice-sink --listen 127.0.0.1:2525 & egress-feeder 7101 200000 10240 & sluice-egress --config
+//   …
 #include <lz4.h>
 #include <sys/resource.h>
 
@@ -35,9 +37,8 @@ std::string MakeBody(size_t bytes, std::mt19937_64& random) {
 
 std::string Compress(const std::string& text) {
   std::string out(static_cast<size_t>(LZ4_compressBound(static_cast<int>(text.size()))), '\0');
-  out.resize(static_cast<size_t>(LZ4_compress_default(text.data(), out.data(),
-                                                      static_cast<int>(text.size()),
-                                                      static_cast<int>(out.size()))));
+  out.resize(static_cast<size_t>(LZ4_compress_default(
+      text.data(), out.data(), static_cast<int>(text.size()), static_cast<int>(out.size()))));
   return out;
 }
 
