@@ -92,13 +92,6 @@ SubmitError ToError(const absl::Status& status) {
 
 }  // namespace
 
-SubmitError Unauthenticated() {
-  return {.code = absl::StatusCode::kUnauthenticated,
-          .message =
-              "no valid API key: send metadata 'authorization: Bearer KEY' with a key of "
-              "`sluicectl key create`"};
-}
-
 SubmitOutcome ToOutcome(absl::StatusOr<storage::AcceptOutcome> outcome,
                         std::vector<Verdict> refused) {
   if (!outcome.ok()) return ToError(outcome.status());
@@ -123,11 +116,24 @@ std::variant<Accept::Admitted, SubmitError> Accept::Admit(const SecretHash& secr
                                                           size_t submissions) {
   std::shared_ptr<const Directory> directory = directory_.Get();
   const TenantPolicy* tenant = directory->FindTenant(secret);
-  if (tenant == nullptr) return Unauthenticated();
+  if (tenant == nullptr) return NotAdmitted();
   std::optional<Ticket> ticket =
       admission_.Admit(tenant->name, HeldBytes(request_bytes, submissions));
   if (!ticket.has_value()) return Busy();
   return Admitted{std::move(directory), tenant, *std::move(ticket)};
+}
+
+SubmitError Accept::NotAdmitted() const {
+  if (!directory_.Get()->is_loaded) {
+    return {.code = absl::StatusCode::kUnavailable,
+            .message = "API keys are not read yet: send it again",
+            .violations = {},
+            .retry_after = kStoreDelay};
+  }
+  return {.code = absl::StatusCode::kUnauthenticated,
+          .message =
+              "no valid API key: send metadata 'authorization: Bearer KEY' with a key of "
+              "`sluicectl key create`"};
 }
 
 std::optional<std::string> Accept::TenantOf(const SecretHash& secret) const {

@@ -42,6 +42,8 @@ class Accept {
                                             size_t submissions);
   // The tenant of a key; nothing when the key is not valid.
   std::optional<std::string> TenantOf(const SecretHash& secret) const;
+  // What a caller without a tenant is told: that the key is wrong, or that keys are not known yet.
+  SubmitError NotAdmitted() const;
 
   // One outcome per submission, in their order. Called once: by Run itself when nothing had to be
   // committed, else on a writer thread of the group commit.
@@ -59,7 +61,6 @@ class Accept {
   MessageIdTokens tokens_;
 };
 
-SubmitError Unauthenticated();
 // What the store's answer means to the client. `refused` are the recipients left out before.
 SubmitOutcome ToOutcome(absl::StatusOr<storage::AcceptOutcome> outcome,
                         std::vector<Verdict> refused);

@@ -22,6 +22,7 @@ const TenantPolicy* Directory::FindTenant(const SecretHash& secret) const {
 std::shared_ptr<const Directory> MakeDirectory(int64_t revision, const PolicyDocument& policy,
                                                const std::vector<storage::ApiKey>& keys) {
   auto directory = std::make_shared<Directory>();
+  directory->is_loaded = true;
   directory->revision = revision;
   for (const TenantPolicy& tenant : policy.tenants) directory->tenants.emplace(tenant.name, tenant);
   for (const StreamPolicy& stream : policy.streams) directory->streams.emplace(stream.name, stream);

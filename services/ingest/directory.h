@@ -23,6 +23,8 @@ using SecretHash = std::array<uint8_t, 32>;
 SecretHash HashSecret(std::string_view secret);
 
 struct Directory {
+  // False until policy and keys were read for the first time: nobody can be told that a key is wrong.
+  bool is_loaded = false;
   int64_t revision = 0;
   std::unordered_map<std::string, TenantPolicy, StringHash, std::equal_to<>> tenants;
   std::unordered_map<std::string, StreamPolicy, StringHash, std::equal_to<>> streams;

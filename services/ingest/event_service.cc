@@ -93,7 +93,7 @@ class Face final : public EventFace, public v1::EventService::CallbackService {
       if (is_room) subscriptions_.insert(subscription);
     }
     if (!tenant.has_value()) {
-      subscription->End(ToStatus(Unauthenticated()));
+      subscription->End(ToStatus(parts_.accept.NotAdmitted()));
     } else if (!is_room) {
       subscription->End(wire::Retry(
           absl::StatusCode::kResourceExhausted,

@@ -95,7 +95,7 @@ class Face final : public SubmissionFace, public v1::SubmissionService::Callback
     };
     const std::optional<std::string> tenant = parts_.accept.TenantOf(SecretOf(*context));
     if (!tenant.has_value()) {
-      finish(ToStatus(Unauthenticated()));
+      finish(ToStatus(parts_.accept.NotAdmitted()));
       return reactor;
     }
     parts_.queries.Post(

@@ -51,7 +51,7 @@ SubmitStream* SubmitStream::Start(const SubmissionParts& parts, StreamRegistry& 
   const std::shared_ptr<SubmitStream> stream(new SubmitStream(parts, registry, secret));
   stream->self_ = stream;
   registry.Add(*stream);
-  if (!parts.accept.TenantOf(secret).has_value()) stream->End(ToStatus(Unauthenticated()));
+  if (!parts.accept.TenantOf(secret).has_value()) stream->End(ToStatus(parts.accept.NotAdmitted()));
   const std::lock_guard lock(stream->mutex_);
   stream->Step();
   return stream.get();

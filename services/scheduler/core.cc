@@ -48,12 +48,15 @@ void Core::OnShardTaken(int shard, int64_t epoch, int64_t last_seq,
   ports_.LoadShard(shard, epoch);
 }
 
-void Core::OnLeaseExtended(SteadyInstant valid_until) { lease_until_ = valid_until; }
+void Core::OnLeaseExtended(SteadyInstant valid_until) {
+  const bool had_lapsed = lease_until_ <= clock_.Steady();
+  lease_until_ = valid_until;
+  if (had_lapsed && !shards_.empty()) SendShardLists();
+}
 
-void Core::OnShardLost(int shard) {
-  if (!shards_.contains(shard)) return;
-  log_.Warn("shard_lost", {{"shard", shard}});
-  DropShard(shard);
+void Core::OnShardsLost(const std::vector<int>& shards) {
+  log_.Warn("shards_lost", {{"count", shards.size()}});
+  for (const int shard : shards) DropShard(shard);
   SendShardLists();
 }
 
@@ -91,9 +94,16 @@ void Core::DropShard(int shard) {
   });
 }
 
-void Core::SendShardLists() {
+// A lease that has lapsed may be another's by now: claiming its shards would turn reports away from their new owner.
+std::vector<int> Core::ClaimedShards() const {
   std::vector<int> owned;
+  if (clock_.Steady() >= lease_until_) return owned;
   for (const auto& [shard, state] : shards_) owned.push_back(shard);
+  return owned;
+}
+
+void Core::SendShardLists() {
+  const std::vector<int> owned = ClaimedShards();
   for (Egress& egress : fleet_.egresses()) {
     if (egress.connected()) egress.port->SendShards(owned);
   }

@@ -90,7 +90,7 @@ class Core {
   // ---- leases: the lease worker says what is ours and until when on our monotonic clock ----
   void OnShardTaken(int shard, int64_t epoch, int64_t last_seq, const std::vector<std::string>& registered_egresses);
   void OnLeaseExtended(SteadyInstant valid_until);
-  void OnShardLost(int shard);
+  void OnShardsLost(const std::vector<int>& shards);
   // Nothing is released any more; egresses are asked to give back what they have not begun.
   void BeginHandover();
   // All that was given out is settled or back.
@@ -177,6 +177,7 @@ class Core {
   bool Owns(int64_t id) const { return shards_.contains(static_cast<int>(id >> 56)); }
   bool MayRelease();
   bool GateOpen();
+  std::vector<int> ClaimedShards() const;
   void SendShardLists();
   void Flush();
   void SweepExpired(Instant now);

@@ -45,9 +45,7 @@ Core::Session Core::OnEgressConnected(const EgressHello& hello, std::shared_ptr<
   egress.in_flight_bytes = 0;
   log_.Info("egress_connected", {{"egress", hello.egress_id}, {"version", hello.version},
                                  {"restarted", restarted ? "true" : "false"}});
-  std::vector<int> owned;
-  for (const auto& [shard, state] : shards_) owned.push_back(shard);
-  egress.port->SendShards(owned);
+  egress.port->SendShards(ClaimedShards());
   return {number, egress.session};
 }
 

@@ -179,7 +179,7 @@ void Core::OnSettled(const storage::SettleResult& result) {
     Settled(item);
     Acknowledge(item);
   }
-  for (const int shard : lost) OnShardLost(shard);
+  if (!lost.empty()) OnShardsLost({lost.begin(), lost.end()});
   for (const int64_t id : result.missing) {
     log_.Warn("row_missing", {{"queue_entry", id}});
   }

@@ -112,6 +112,11 @@ class Fleet {
     return s.bound && s.egress != kNoEgress && egresses_[s.egress].connected() &&
            egresses_[s.egress].reconciled;
   }
+  // Connecting on it failed lately and has not yet worked often enough since.
+  bool PathFails(uint16_t source, uint32_t site) const {
+    const auto it = paths_.find(Key(source, site));
+    return it != paths_.end() && it->second.window < Path::kFirst;
+  }
   bool PathHasRoom(uint16_t source, uint32_t site) const {
     const auto it = paths_.find(Key(source, site));
     return it == paths_.end() || it->second.HasRoom();

@@ -80,6 +80,7 @@ absl::Status LeaseKeeper::Renew() {
   ASSIGN_OR_RETURN(const std::vector<int> extended, leases_->Renew(Held(), options_.owner, options_.length));
   renewed_at_ = before;
   const std::set<int> ours(extended.begin(), extended.end());
+  std::vector<int> lost;
   for (auto it = held_.begin(); it != held_.end();) {
     if (ours.contains(it->first)) {
       ++it;
@@ -88,10 +89,11 @@ absl::Status LeaseKeeper::Renew() {
     if (it->first == storage::kControlShard) {
       events_.control(false);
     } else {
-      events_.lost(it->first);
+      lost.push_back(it->first);
     }
     it = held_.erase(it);
   }
+  if (!lost.empty()) events_.lost(lost);
   events_.extended(before + options_.length - options_.margin);
   return absl::OkStatus();
 }

@@ -42,7 +42,7 @@ struct LeaseOptions {
 struct LeaseEvents {
   std::function<void(int shard, int64_t epoch, int64_t last_seq, std::vector<std::string> egresses)> taken;
   std::function<void(SteadyInstant valid_until)> extended;
-  std::function<void(int shard)> lost;
+  std::function<void(std::vector<int> shards)> lost;
   std::function<void(bool held)> control;
   // PostgreSQL's clock minus ours.
   std::function<void(Duration skew)> skew;

@@ -20,8 +20,11 @@ void Pools::SetPolicy(const PolicyDocument& policy) {
         const auto at = std::find(old->sources.begin(), old->sources.end(), source);
         earlier.push_back(at == old->sources.end() ? -1 : static_cast<int>(at - old->sources.begin()));
       }
-      pool.rotations = std::move(old->rotations);
-      for (auto& [provider, rotation] : pool.rotations) rotation.Update(pool.members, earlier);
+      pool.turns = std::move(old->turns);
+      for (auto& [provider, turn] : pool.turns) {
+        turn.rotation.Update(pool.members, earlier);
+        turn.waiting = -1;
+      }
     }
     pools_.push_back(std::move(pool));
   }
@@ -30,25 +33,29 @@ void Pools::SetPolicy(const PolicyDocument& policy) {
 Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint16_t last_source) {
   Pool& pool = pools_[number];
   eligible_.assign(pool.sources.size(), 0);
-  bool any = false, can_send = false, has_credit = false;
+  const auto busy = [&](uint16_t source) {
+    if (!fleet_.egress(fleet_.source(source).egress).HasCredit()) return Parked::kCredit;
+    return fleet_.PathHasRoom(source, site) ? Parked::kNot : Parked::kPath;
+  };
+  bool can_send = false;
   for (size_t i = 0; i < pool.sources.size(); ++i) {
     const uint16_t source = pool.sources[i];
     if (pool.members[i].weight <= 0 || !fleet_.CanSend(source)) continue;
     can_send = true;
-    if (!fleet_.egress(fleet_.source(source).egress).HasCredit()) continue;
-    has_credit = true;
-    if (!fleet_.PathHasRoom(source, site)) continue;
-    if (source == last_source) return {.source = source};
-    eligible_[i] = 1;
-    any = true;
+    if (source == last_source && busy(source) == Parked::kNot) return {.source = source};
+    eligible_[i] = fleet_.PathHasRoom(source, site) || !fleet_.PathFails(source, site) ? 1 : 0;
   }
-  if (!any) {
-    return {.parked = !can_send ? Parked::kPool : has_credit ? Parked::kPath : Parked::kCredit};
+  const auto [it, fresh] = pool.turns.try_emplace(provider);
+  Pool::Turn& turn = it->second;
+  if (fresh) turn.rotation = Rotation(std::span<const RotationMember>(pool.members));
+  if (turn.waiting < 0 || eligible_[static_cast<size_t>(turn.waiting)] == 0) {
+    turn.waiting = turn.rotation.Pick(std::span<const uint8_t>(eligible_));
   }
-  const auto [it, fresh] = pool.rotations.try_emplace(provider, std::span<const RotationMember>(pool.members));
-  const int picked = it->second.Pick(std::span<const uint8_t>(eligible_));
-  if (picked < 0) return {.parked = Parked::kPool};
-  return {.source = pool.sources[static_cast<size_t>(picked)]};
+  if (turn.waiting < 0) return {.parked = can_send ? Parked::kPath : Parked::kPool};
+  const uint16_t source = pool.sources[static_cast<size_t>(turn.waiting)];
+  if (const Parked why = busy(source); why != Parked::kNot) return {.parked = why};
+  turn.waiting = -1;
+  return {.source = source};
 }
 
 }  // namespace sluice::scheduler

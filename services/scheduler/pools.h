@@ -26,7 +26,8 @@ class Pools {
   void SetPolicy(const PolicyDocument& policy);
   size_t size() const { return pools_.size(); }
   const std::string& name(uint32_t pool) const { return pools_[pool].name; }
-  // A retry keeps its source while that can send; else smooth weighted rotation over the members that can.
+  // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
+  // only busy keeps its turn, so that weights hold under load; one whose path fails, or cannot send, drops out until it recovers.
   Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint16_t last_source);
 
  private:
@@ -34,7 +35,11 @@ class Pools {
     std::string name;
     std::vector<uint16_t> sources;
     std::vector<RotationMember> members;
-    absl::flat_hash_map<uint32_t, Rotation> rotations;  // By provider.
+    struct Turn {
+      Rotation rotation;
+      int waiting = -1;  // Picked, and found busy: its turn is still to come.
+    };
+    absl::flat_hash_map<uint32_t, Turn> turns;  // By provider.
   };
   Fleet& fleet_;
   std::vector<Pool> pools_;

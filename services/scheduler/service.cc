@@ -194,7 +194,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
              });
            },
        .extended = [&](SteadyInstant until) { mailbox.Post([&core, until] { core.OnLeaseExtended(until); }); },
-       .lost = [&](int shard) { mailbox.Post([&core, shard] { core.OnShardLost(shard); }); },
+       .lost = [&](std::vector<int> shards) { mailbox.Post([&core, shards] { core.OnShardsLost(shards); }); },
        .control = [&](bool held) { control.SetControl(held); },
        .skew =
            [&](Duration skew) {

@@ -42,7 +42,7 @@ routes:
   - {match: {stream: marketing}, pool: new}
 """
 
-RECORDS = ["*.d.test. MX 10 sink.test.", "sink.test. A " + SINK_HOST]
+RECORDS = ["*.d.test. MX 10 sink.test.", "null.test. MX 0 .", "sink.test. A " + SINK_HOST]
 
 
 class Child:

@@ -348,6 +348,54 @@ TEST_F(CoreTest, StopsReleasingWhileSettlingLags) {
   EXPECT_THAT(port->released, SizeIs(2));
 }
 
+TEST_F(CoreTest, WeightsHoldWhileEveryMemberIsOnlyBusy) {
+  PolicyDocument policy = CoreRig::Policy();
+  policy.pools[0].members[0].weight = 2;
+  rig.core.SetPolicy(2, policy);
+  rig.HandOff(rig.Batch(1, 1, 300));
+  rig.Run();
+  size_t reported = 0;
+  while (reported < port->released.size()) {
+    // One at a time: the path's window is full nearly always.
+    rig.Report("egress-1", port->released[reported], kDelivered, static_cast<int64_t>(reported) + 1);
+    ++reported;
+    rig.Run();
+  }
+  ASSERT_THAT(port->released, SizeIs(300));
+  const auto first = std::count_if(port->released.begin(), port->released.end(),
+                                   [](const ReleasedEntry& entry) { return entry.source == "ip-1"; });
+  EXPECT_EQ(first, 200);
+}
+
+TEST_F(CoreTest, AMemberWhosePathFailsLeavesItsTurnsToTheOthers) {
+  rig.HandOff(rig.Batch(1, 1, 300));
+  rig.Run();
+  int64_t number = 0;
+  size_t reported = 0;
+  while (reported < port->released.size()) {
+    const ReleasedEntry entry = port->released[reported++];
+    // ip-1 answers nothing at first, then only that it cannot connect; ip-2 delivers.
+    if (entry.source == "ip-1") continue;
+    rig.Report("egress-1", entry, kDelivered, ++number);
+    rig.Run();
+  }
+  const auto held = std::count_if(port->released.begin(), port->released.end(),
+                                  [](const ReleasedEntry& entry) { return entry.source == "ip-1"; });
+  ASSERT_LT(port->released.size(), 300u) << "its turn is waited for while it is only busy";
+  for (const ReleasedEntry& entry : std::vector<ReleasedEntry>(port->released)) {
+    if (entry.source == "ip-1") rig.Report("egress-1", entry, kDeferred, ++number, "connect");
+  }
+  rig.Run();
+  while (reported < port->released.size()) {
+    const ReleasedEntry entry = port->released[reported++];
+    rig.Report("egress-1", entry, entry.source == "ip-1" ? kDeferred : kDelivered, ++number,
+               entry.source == "ip-1" ? "connect" : "body");
+    rig.Run();
+  }
+  EXPECT_EQ(port->released.size(), 300u);
+  EXPECT_GT(held, 0);
+}
+
 // ---- takeover -----------------------------------------------------------------------------------
 
 LoadedRow Row(int64_t id, Instant now) {
@@ -426,6 +474,18 @@ TEST(CoreTakeoverTest, WhatTheSnapshotKnowsIsNotTakenAgainFromALateHandoff) {
   EXPECT_THAT(port->released, SizeIs(1));
 }
 
+TEST(CoreTakeoverTest, ClaimsNoShardWhileItsLeaseMayBeAnothers) {
+  CoreRig rig;
+  rig.TakeShard();
+  const auto before = rig.Connect();
+  EXPECT_THAT(before->shards, ElementsAre(CoreRig::kShard));
+  rig.core.OnLeaseExtended(rig.clock.Steady());
+  const auto frozen = rig.Connect("egress-1", 1);
+  EXPECT_THAT(frozen->shards, IsEmpty());
+  rig.core.OnLeaseExtended(rig.clock.Steady() + std::chrono::seconds(8));
+  EXPECT_THAT(frozen->shards, ElementsAre(CoreRig::kShard));
+}
+
 TEST(CoreTakeoverTest, ALostShardIsForgottenAndItsUnsettledReportsGoBack) {
   CoreRig rig;
   rig.TakeShard();
@@ -435,7 +495,7 @@ TEST(CoreTakeoverTest, ALostShardIsForgottenAndItsUnsettledReportsGoBack) {
   rig.Run();
   ASSERT_THAT(port->released, SizeIs(3));
   rig.Report("egress-1", port->released[0], kDelivered, 1);
-  rig.core.OnShardLost(CoreRig::kShard);
+  rig.core.OnShardsLost({CoreRig::kShard});
   rig.Run();
   EXPECT_THAT(port->not_owned, ElementsAre(1));
   EXPECT_EQ(rig.core.Snapshot().entries, 0);
