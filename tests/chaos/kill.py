@@ -20,11 +20,11 @@ LEASE_SECONDS = 10
 class Load:
     """sluice-load in the background; what it was promised is in its tokens file."""
 
-    def __init__(self, trial, number, messages):
+    def __init__(self, trial, number, messages, rate):
         self.tokens_file = trial.dir / ("tokens-%d" % number)
         self.log = open(trial.dir / ("load-%d.log" % number), "w+")
         command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
-                   "--rate", trial.rate, "--size", 4000, "--domains", 50, "--domain-suffix", ".d.test", "--streams",
+                   "--rate", rate, "--size", 4000, "--domains", 50, "--domain-suffix", ".d.test", "--streams",
                    "transactional,marketing", "--seed", number + 1, "--tokens-file", self.tokens_file,
                    "--from", "bulk@shop.example", "--quiet"]
         self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=self.log, text=True)
@@ -65,10 +65,12 @@ class Chaos:
 
     # ---- one round
     def run(self, number):
-        kind = KINDS[number % len(KINDS)]
+        kind = self.args.kinds[number % len(self.args.kinds)]
         before = self.extra()
         start = self.distinct()
-        load = Load(self.trial, number, self.args.messages)
+        # Each freeze outlasts a lease: the load has to outlast them all.
+        rate = min(self.args.rate, self.args.messages // 45) if kind == "freeze" else self.args.rate
+        load = Load(self.trial, number, self.args.messages, rate)
         if kind == "standby":
             self.local["scheduler-2"].start()
         marks = sorted(self.random.uniform(0.05, 0.75) for _ in range(KILLS_A_ROUND))
@@ -164,11 +166,11 @@ def main():
     parser.add_argument("--messages", type=int, default=20000)
     parser.add_argument("--rate", type=int, default=1500, help="messages a second, so that every kill comes under load")
     parser.add_argument("--preset", default="release")
+    parser.add_argument("--kinds", type=lambda text: text.split(","), default=KINDS, help="of " + ",".join(KINDS))
     parser.add_argument("--seed", type=int, default=int(time.time()))
     args = parser.parse_args()
     print("seed %d, %d rounds of %d messages" % (args.seed, args.rounds, args.messages))
     with Trial(preset=args.preset) as trial:
-        trial.rate = args.rate
         trial.start(sink={"recording": "none", "tokens": 2 * args.rounds * args.messages})
         trial.local.scheduler("scheduler-2")
         trial.local["egress"].config["schedulers"] = [s.config["dispatch.listen"] for s in trial.local.of("sluice-scheduler")]
