@@ -220,7 +220,7 @@ class Local:
         dispatch = schedulers or [s.config["dispatch.listen"] for s in self.services.values()
                                   if s.binary == "sluice-scheduler"]
         config = {"egress_id": name, "schedulers": dispatch, "health.listen": health, "metrics.listen": metrics,
-                  "smtp.port": self.smtp_port, "testing": True, "internal.plaintext": True, "health.tls.plaintext": True,
+                  "smtp.port": self.smtp_port, "testing": True, "dispatch.plaintext": True, "health.plaintext": True,
                   "lock.directory": str(self.dir / "lock"), **self.common(), **more}
         return self.add(Service(self, name, "sluice-egress", config, [health]))
 
