@@ -143,6 +143,14 @@ TEST_F(AcceptTest, OnlyAValidKeyIsAdmitted) {
   EXPECT_EQ(accept_.TenantOf(secret_), "shop");
 }
 
+TEST_F(AcceptTest, BeforeTheKeysAreKnownEverybodyIsAskedToComeBack) {
+  directory_.Set(std::make_shared<Directory>());
+  const auto admitted = accept_.Admit(secret_, 10, 1);
+  ASSERT_TRUE(std::holds_alternative<SubmitError>(admitted));
+  EXPECT_EQ(std::get<SubmitError>(admitted).code, absl::StatusCode::kUnavailable);
+  EXPECT_GT(std::get<SubmitError>(admitted).retry_after, Duration(0));
+}
+
 TEST_F(AcceptTest, RefusesWhatDoesNotFitUntilTheAnswerMadeRoom) {
   store_.Block();
   auto admitted = accept_.Admit(secret_, 2000, 1);

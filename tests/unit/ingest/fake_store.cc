@@ -1,5 +1,7 @@
 #include "unit/ingest/fake_store.h"
 
+#include <set>
+
 namespace sluice::ingest {
 
 using storage::AcceptedMessage;
@@ -85,6 +87,12 @@ absl::StatusOr<AcceptResult> FakeStore::Accept(int64_t writer, int shard,
   for (const AcceptedMessage& message : batch) {
     for (const storage::AcceptedRecipient& recipient : message.recipients) {
       if (recipient.address == kBadRow) return absl::InvalidArgumentError("the row is bad");
+    }
+  }
+  std::set<storage::Hash128> keys;
+  for (const AcceptedMessage& message : batch) {
+    if (message.key_hash.has_value() && !keys.insert(*message.key_hash).second) {
+      return absl::InternalError("a key stands twice in one batch");
     }
   }
   Batch stored{.shard = shard, .writer = writer, .seq = 0, .messages = {}};

@@ -86,9 +86,9 @@ TEST_F(CommitBatchTest, BisectingABadRowTakesFewTransactions) {
 }
 
 TEST_F(CommitBatchTest, WhatIsRepeatedIsAnsweredButNotHandedOn) {
-  Commit({Message("a@x", 1, 10)});
+  Commit({Message("a@x", 1, 10), Message("b@x", 2, 20)});
   const CommitResult result =
-      Commit({Message("a@x", 1, 10), Message("b@x", 1, 11), Message("c@x")});
+      Commit({Message("a@x", 1, 10), Message("b@x", 2, 21), Message("c@x")});
   EXPECT_EQ(result.outcomes[0]->kind, AcceptOutcome::Kind::kRepeated);
   EXPECT_EQ(result.outcomes[1]->kind, AcceptOutcome::Kind::kConflict);
   EXPECT_EQ(result.outcomes[2]->kind, AcceptOutcome::Kind::kAccepted);

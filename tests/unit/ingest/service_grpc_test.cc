@@ -274,7 +274,7 @@ TEST_F(ServiceTest, AStreamEndsWhenItsKeyIsRevoked) {
   v1::SubmitStreamResponse response;
   ASSERT_TRUE(stream->Write(Frame(1, {Submission("a@example.com")})));
   ASSERT_TRUE(stream->Read(&response));
-  directory_.Set(std::make_shared<Directory>());
+  directory_.Set(MakeDirectory(2, {}, {}));
   stream->Write(Frame(2, {Submission("a@example.com")}));
   while (stream->Read(&response)) {
     EXPECT_EQ(response.outcomes(0).error().code(),

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -250,6 +253,22 @@ TEST(ContentTest, BoundsTheHeader) {
   std::string large;
   while (large.size() < limits::kHeaderBytes) large += Cat("X: ", std::string(900, 'y'), "\r\n");
   EXPECT_THAT(Error(With(large)), HasSubstr("the header is over 262144 bytes"));
+}
+
+// ---- real mail ----
+
+TEST(ContentTest, AcceptsTheCorpus) {
+  size_t count = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(SLUICE_SOURCE_DIR "/tests/data/mail")) {
+    if (file.path().extension() != ".eml") continue;
+    std::ifstream stream(file.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+    const absl::StatusOr<ContentFacts> facts = CheckContent(bytes, {});
+    EXPECT_TRUE(facts.ok()) << file.path() << ": " << facts.status();
+    ++count;
+  }
+  EXPECT_GE(count, 12U);
 }
 
 // ---- tags ----
