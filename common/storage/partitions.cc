@@ -27,9 +27,12 @@ std::string EventPartitionName(Day day) { return DateOf(day, "event_%04d%02u%02u
 
 void CreateContentPartition(pqxx::transaction_base& tx, int32_t part, Instant now) {
   const std::string name = ContentPartitionName(part);
-  // A row that fits a page stays in it: one insert instead of one for each 2 KB and their index.
-  tx.exec0(
-      Cat("create table ", name, " (like message including all) with (toast_tuple_target = 8160)"));
+  // A row that fits a page stays in it: one insert instead of one for each 2 KB and their index
+  // (10% less CPU and 15% less WAL at 5 KB). Nothing is ever updated and no plan needs statistics:
+  // vacuum would only read it all.
+  tx.exec0(Cat("create table ", name,
+               " (like message including all) with (toast_tuple_target = 8160,",
+               " autovacuum_enabled = off, toast.autovacuum_enabled = off)"));
   tx.exec0(Cat("alter table message attach partition ", name, " for values in (", part, ")"));
   tx.exec_params0(
       "insert into content_partition (part, opened_at)"

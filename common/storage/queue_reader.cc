@@ -168,7 +168,7 @@ class PostgresQueueReader final : public QueueReader {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<QueueReader>> OpenQueueReader(const ConnectionOptions& options) {
-  ASSIGN_OR_RETURN(auto session, Session::Open(options, Planning::kPrimaryKeyOnly));
+  ASSIGN_OR_RETURN(auto session, Session::Open(options, Planning::kByKey));
   RETURN_IF_ERROR(session->Prepare("marks", sql::kMarks));
   RETURN_IF_ERROR(session->Prepare("tail", sql::kTail));
   RETURN_IF_ERROR(session->Prepare("load_range", sql::kLoadRange));

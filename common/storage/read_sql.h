@@ -43,7 +43,7 @@ limit $5::int)sql";
 
 inline constexpr const char* kFetchEntries = R"sql(
 select q.id, q.message_id, q.recipient, q.merge_values, q.dsn_notify
-from unnest($1::bigint[]) as i(id) join queue_entry q on q.id = i.id)sql";
+from queue_entry q where q.id = any($1::bigint[]))sql";
 
 inline constexpr const char* kFetchMessages = R"sql(
 select m.id, m.return_path, m.dsn_envelope_id, m.prepended_headers, m.content, m.encoding, m.flags,

@@ -31,10 +31,10 @@ std::string SessionSettings(const ConnectionOptions& options, Planning planning)
                         " -c idle_in_transaction_session_timeout=60000",
                         " -c synchronous_commit=on -c client_min_messages=warning",
                         " -c TimeZone=UTC -c DateStyle=ISO -c bytea_output=hex -c jit=off");
-  if (planning == Planning::kPrimaryKeyOnly) {
-    Append(out,
-           " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off",
-           " -c enable_mergejoin=off -c enable_bitmapscan=off -c work_mem=64MB");
+  if (planning != Planning::kDefault) {
+    Append(out, " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
+           " -c enable_mergejoin=off -c enable_bitmapscan=off -c work_mem=64MB",
+           " -c enable_hashjoin=", planning == Planning::kByKeyHashed ? "on" : "off");
   }
   return out;
 }

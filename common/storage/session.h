@@ -16,8 +16,10 @@ namespace sluice::storage {
 // What the planner of a session may do.
 enum class Planning {
   kDefault,
-  // Hot sessions: prepared once, always by primary key, whatever the statistics say.
-  kPrimaryKeyOnly,
+  // Hot sessions: prepared once, large tables always by key, whatever the statistics say.
+  kByKey,
+  // The same, and rows already fetched may be joined with each other by hash.
+  kByKeyHashed,
 };
 
 // Not thread-safe.

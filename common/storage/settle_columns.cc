@@ -34,9 +34,10 @@ void FenceColumns::Fill(const std::vector<ShardEpoch>& shards) {
 }
 
 void SettleColumns::Clear() {
-  ClearAll(entry_id, place, change, attempt_id, duration_micros, occurred_at, due_at, attempts,
-           crashes, reply_code, possible_duplicate, kind, held, stage, source, mx_host, mx_address,
-           enhanced_status, reply, reply_class, tls, egress, pool, provider, site, detail);
+  ClearAll(entry_id, place, change, told, attempt_id, duration_micros, occurred_at, due_at,
+           attempts, crashes, reply_code, possible_duplicate, kind, held, stage, source, mx_host,
+           mx_address, enhanced_status, reply, reply_class, tls, egress, pool, provider, site,
+           detail);
   ClearAll(message_id, tenant, stream, campaign, recipient, metadata);
 }
 
@@ -44,6 +45,7 @@ void SettleColumns::Add(const Settlement& s, int16_t fence_place) {
   entry_id.Add(s.entry_id);
   place.Add(fence_place);
   change.Add(NumberOf(s.change));
+  told.Add(!s.kind.empty());
   attempt_id.Add(s.attempt_id);
   duration_micros.Add(s.duration_micros);
   occurred_at.Add(s.occurred_at);

@@ -24,6 +24,7 @@ struct SettleColumns {
   BinaryArray<int64_t> entry_id;
   BinaryArray<int16_t> place;  // Of the entry's shard in the fence, from 1.
   BinaryArray<int16_t> change;
+  BinaryArray<bool> told;  // An event is written.
   BinaryArray<int64_t> attempt_id, duration_micros;
   BinaryArray<Instant> occurred_at, due_at;
   BinaryArray<int16_t> attempts, crashes, reply_code;

@@ -1,5 +1,7 @@
 // Statements of the settling path. Internal; a test prepares and explains every one against the
-// migrated schema.
+// migrated schema. None joins a large table: with statistics from when the table was empty, a loop
+// over all of it may look cheap, and cached plans stay. Rows are picked by `= any(array)`, or in a
+// lateral subquery with a limit.
 #pragma once
 
 namespace sluice::storage::sql {
@@ -12,9 +14,10 @@ inline constexpr const char* kFenceLock =
 
 // Ends and changes entries, and writes one event for each row that really was ended or changed,
 // numbered on from last_seq per shard. A change that finds everything as it should be changes
-// nothing: that is how a repeated call is found out. Answers: per shard of the fence its last_seq
-// or null when the epoch is another's; the shards and numbers reached; which entries were written,
-// when not all were.
+// nothing: that is how a repeated call is found out. The rows travel narrow until the last join: a
+// DELETE with USING would carry every column of the input along for its rechecks. Answers: per
+// shard of the fence its last_seq, or null when the epoch is another's; the shards and numbers
+// reached; which entries were written, when not all were.
 inline constexpr const char* kSettle = R"sql(
 with fence as materialized (
   select array(select case when l.epoch = s.epoch then s.last_seq end
@@ -23,20 +26,13 @@ with fence as materialized (
                left join shard_lease l on l.shard = s.shard
                order by s.place) as last_seqs),
 input as materialized (
-  select i.* from unnest(
-      $4::bigint[], $5::smallint[], $6::smallint[], $7::bigint[], $8::bigint[], $9::timestamptz[],
-      $10::timestamptz[], $11::smallint[], $12::smallint[], $13::smallint[], $14::boolean[],
-      $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
-      $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[],
-      $29::text[]) with ordinality
-    as i(entry_id, place, change, attempt_id, duration_micros, occurred_at, due_at, attempts,
-         crashes, reply_code, possible_duplicate, kind, held, stage, source, mx_host, mx_address,
-         enhanced_status, reply, reply_class, tls, egress, pool, provider, site, detail, n)
+  select i.* from unnest($4::bigint[], $5::smallint[], $6::smallint[], $7::boolean[])
+                    with ordinality as i(entry_id, place, change, told, n)
   where (select last_seqs from fence)[i.place] is not null),
 ended as (
-  delete from queue_entry q using input i
-  where i.change = 0 and q.id = i.entry_id
-  returning i.*, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),
+  delete from queue_entry q
+  where q.id = any(array(select entry_id from input where change = 0))
+  returning q.id, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),
 changed as (
   update queue_entry q
   set due_at = case i.change when 1 then coalesce(i.due_at, q.due_at) else q.due_at end,
@@ -44,25 +40,38 @@ changed as (
       last_source = case when i.change = 1 and i.source <> '' then i.source else q.last_source end,
       crashes = i.crashes,
       held = i.held
-  from input i
+  from unnest($4::bigint[], $6::smallint[], $8::timestamptz[], $9::smallint[], $10::smallint[],
+              $11::text[], $12::text[]) as i(entry_id, change, due_at, attempts, crashes, held, source)
   where i.change in (1, 2) and q.id = i.entry_id
+    and q.id = any(array(select entry_id from input where change in (1, 2)))
     and (q.crashes <> i.crashes or q.held <> i.held
          or (i.change = 1 and (q.attempts <> i.attempts or q.due_at <> coalesce(i.due_at, q.due_at)
                                or (i.source <> '' and q.last_source <> i.source))))
-  returning i.*, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),
+  returning q.id, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),
+numbered as (
+  select s.*, (select last_seqs from fence)[i.place]
+                + row_number() over (partition by i.place order by i.n) as seq
+  from (select * from ended union all select * from changed) s
+  join input i on i.entry_id = s.id
+  where i.told),
 written as (
   insert into event (shard, seq, occurred_at, message_id, queue_entry_id, attempt_id, kind, attempt,
                      stage, reply_code, duration_micros, possible_duplicate, tenant, stream,
                      campaign, recipient, pool, provider, site, source, mx_host, mx_address,
                      enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata)
-  select s.entry_id >> 56,
-         (select last_seqs from fence)[s.place] + row_number() over (partition by s.place order by s.n),
-         s.occurred_at, s.message_id, s.entry_id, s.attempt_id, s.kind, s.attempts, s.stage,
-         s.reply_code, s.duration_micros, s.possible_duplicate, s.tenant, s.stream, s.campaign,
-         s.recipient, s.pool, s.provider, s.site, s.source, s.mx_host, s.mx_address,
-         s.enhanced_status, s.reply, s.reply_class, s.tls, s.egress, s.detail, s.due_at, s.metadata
-  from (select * from ended union all select * from changed) s
-  where s.kind <> ''
+  select s.id >> 56, s.seq, w.occurred_at, s.message_id, s.id, w.attempt_id, w.kind, w.attempts,
+         w.stage, w.reply_code, w.duration_micros, w.possible_duplicate, s.tenant, s.stream,
+         s.campaign, s.recipient, w.pool, w.provider, w.site, w.source, w.mx_host, w.mx_address,
+         w.enhanced_status, w.reply, w.reply_class, w.tls, w.egress, w.detail, w.due_at, s.metadata
+  from numbered s
+  join unnest($4::bigint[], $8::timestamptz[], $9::smallint[], $12::text[], $13::bigint[],
+              $14::bigint[], $15::timestamptz[], $16::smallint[], $17::boolean[], $18::text[],
+              $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
+              $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[])
+         as w(entry_id, due_at, attempts, source, attempt_id, duration_micros, occurred_at,
+              reply_code, possible_duplicate, kind, stage, mx_host, mx_address, enhanced_status,
+              reply, reply_class, tls, egress, pool, provider, site, detail)
+    on w.entry_id = s.id
   returning shard, seq),
 reached as materialized (select shard, max(seq) as seq from written group by shard),
 counted as materialized (
@@ -72,11 +81,11 @@ select (select last_seqs from fence),
        array(select shard::bigint from reached order by shard),
        array(select seq from reached order by shard),
        case when (select written < asked from counted)
-            then array(select entry_id from ended union all select entry_id from changed) end)sql";
+            then array(select id from ended union all select id from changed) end)sql";
 
 // Those of the given entries that are there.
 inline constexpr const char* kStillThere =
-    "select array(select q.id from unnest($1::bigint[]) i(id) join queue_entry q on q.id = i.id)";
+    "select array(select id from queue_entry where id = any($1::bigint[]))";
 
 // Events without a change, for shards whose fence held. Tenant and recipient come from the entry,
 // else from the last event of it, else from the caller.
@@ -112,7 +121,7 @@ written as (
          i.reply_class, i.tls, i.egress, i.detail, i.due_at,
          coalesce(i.metadata, q.metadata, e.metadata)
   from input i
-  left join queue_entry q on q.id = i.entry_id
+  left join lateral (select * from queue_entry o where o.id = i.entry_id limit 1) q on true
   left join lateral (select * from event e
                      where e.message_id = i.message_id and e.queue_entry_id = i.entry_id
                      order by e.seq desc limit 1) e on true
@@ -126,13 +135,18 @@ select greatest((select max(seq) from event where shard = $1::smallint),
                 (select event_floor from shard_lease where shard = $1::smallint), 0))sql";
 
 inline constexpr const char* kTrimBatches = R"sql(
-delete from accept_batch b
-using unnest($1::smallint[], $2::bigint[], $3::bigint[]) as m(shard, writer, seq)
-where b.shard = m.shard and b.writer = m.writer and b.seq <= m.seq
-  and b.accepted_at < timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
-  and (b.writer = any($4::bigint[])
-       or b.seq < (select max(n.seq) from accept_batch n
-                   where n.shard = m.shard and n.writer = m.writer)))sql";
+delete from accept_batch
+where ctid = any(array(
+  select b.ctid
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as m(shard, writer, seq)
+  cross join lateral (
+    select a.ctid from accept_batch a
+    where a.shard = m.shard and a.writer = m.writer and a.seq <= m.seq
+      and a.accepted_at < timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+      and (a.writer = any($4::bigint[])
+           or a.seq < (select max(n.seq) from accept_batch n
+                       where n.shard = m.shard and n.writer = m.writer))
+    offset 0) b)))sql";
 
 inline constexpr const char* kTrimWriters = R"sql(
 delete from writer w

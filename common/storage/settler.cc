@@ -113,11 +113,12 @@ class SettleCall {
     SettleColumns& c = columns_;
     Parameters p;
     p.Add(fence_.shard).Add(fence_.epoch).Add(fence_.last_seq);
-    p.Add(c.entry_id).Add(c.place).Add(c.change).Add(c.attempt_id).Add(c.duration_micros);
-    p.Add(c.occurred_at).Add(c.due_at).Add(c.attempts).Add(c.crashes).Add(c.reply_code);
-    p.Add(c.possible_duplicate).Add(c.kind).Add(c.held).Add(c.stage).Add(c.source).Add(c.mx_host);
-    p.Add(c.mx_address).Add(c.enhanced_status).Add(c.reply).Add(c.reply_class).Add(c.tls);
-    p.Add(c.egress).Add(c.pool).Add(c.provider).Add(c.site).Add(c.detail);
+    p.Add(c.entry_id).Add(c.place).Add(c.change).Add(c.told);
+    p.Add(c.due_at).Add(c.attempts).Add(c.crashes).Add(c.held).Add(c.source);
+    p.Add(c.attempt_id).Add(c.duration_micros).Add(c.occurred_at).Add(c.reply_code);
+    p.Add(c.possible_duplicate).Add(c.kind).Add(c.stage).Add(c.mx_host).Add(c.mx_address);
+    p.Add(c.enhanced_status).Add(c.reply).Add(c.reply_class).Add(c.tls).Add(c.egress).Add(c.pool);
+    p.Add(c.provider).Add(c.site).Add(c.detail);
     return p;
   }
 
@@ -245,7 +246,7 @@ class PostgresSettler final : public Settler {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Settler>> OpenSettler(const ConnectionOptions& options) {
-  ASSIGN_OR_RETURN(auto session, Session::Open(options, Planning::kPrimaryKeyOnly));
+  ASSIGN_OR_RETURN(auto session, Session::Open(options, Planning::kByKeyHashed));
   RETURN_IF_ERROR(session->Prepare("fence_lock", sql::kFenceLock));
   RETURN_IF_ERROR(session->Prepare("settle", sql::kSettle));
   RETURN_IF_ERROR(session->Prepare("still_there", sql::kStillThere));

@@ -105,8 +105,9 @@ create table submission (
   verdicts bytea,                       -- refused recipients as answered; null = all accepted
   primary key (generation, key_hash)
 ) partition by list (generation);
-create table submission_0 partition of submission for values in (0);
-create table submission_1 partition of submission for values in (1);
+-- Only inserted into, then truncated: nothing to vacuum.
+create table submission_0 partition of submission for values in (0) with (autovacuum_enabled = off);
+create table submission_1 partition of submission for values in (1) with (autovacuum_enabled = off);
 
 -- ---- what happened --------------------------------------------------------------------------------
 -- Numbered gapless per shard by its owner. kind: the names of sluice.v1.EventKind in lower case.
