@@ -13,9 +13,9 @@ constexpr const char* kColumns =
 
 constexpr const char* kClaim = R"sql(
 insert into source_assignment as a (source, egress, epoch, assigned_at, lease_until, state)
-select distinct s, $2, 1, clock_timestamp(), clock_timestamp() + $3::bigint * interval '1 microsecond',
+select s, $2, 1, clock_timestamp(), clock_timestamp() + $3::bigint * interval '1 microsecond',
        'assigned'
-from unnest($1::text[]) s order by s
+from (select distinct s from unnest($1::text[]) s) named order by s
 on conflict (source) do update
 set egress = excluded.egress, epoch = a.epoch + 1, assigned_at = excluded.assigned_at,
     lease_until = excluded.lease_until, state = 'assigned', detail = ''
