@@ -111,8 +111,6 @@ def main():
     once = parser.parse_args().once
     if (DIR / "local.json").exists():
         subprocess.run([str(ROOT / "deploy/local.sh"), "down", "--dir", str(DIR)], check=False)
-        for name in ("dns", "sink"):
-            subprocess.run(["pkill", "-F", str(DIR / "run" / (name + ".pid"))], check=False)
     shutil.rmtree(DIR, ignore_errors=True)
     trial = Trial(preset="release", directory=DIR, keep=True)
     try:

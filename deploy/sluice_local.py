@@ -307,8 +307,24 @@ class Local:
             service.stop()
         if (self.dir / "postgres/data").exists():
             self.postgres("down", "--mode", "fast")
+        self.stop_helpers()
         if remove:
             subprocess.run(["rm", "-rf", str(self.dir)], check=True)
+
+
+    def stop_helpers(self):
+        """The quickstart's DNS server and sink, which are no services."""
+        for name, program in (("dns", b"dns.py"), ("sink", b"sluice-sink")):
+            pid_file = self.dir / "run" / (name + ".pid")
+            if not pid_file.exists():
+                continue
+            pid = int(pid_file.read_text())
+            try:
+                if program in pathlib.Path("/proc/%d/cmdline" % pid).read_bytes():
+                    os.kill(pid, signal.SIGTERM)
+            except OSError:
+                pass
+            pid_file.unlink()
 
 
 def print_status(local):
