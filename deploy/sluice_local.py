@@ -311,7 +311,6 @@ class Local:
         if remove:
             subprocess.run(["rm", "-rf", str(self.dir)], check=True)
 
-
     def stop_helpers(self):
         """The quickstart's DNS server and sink, which are no services."""
         for name, program in (("dns", b"dns.py"), ("sink", b"sluice-sink")):
