@@ -67,8 +67,9 @@ void LogAttempt(telemetry::DeliveryLog& log, const Entry& entry, const Report& r
              .possible_duplicate = report.possible_duplicate});
 }
 
-void Count(EgressMetrics& metrics, const Entry& entry, const Report& report) {
-  metrics.attempts.With({entry.provider.value(), ToString(report.disposition)}).Add();
+void Count(EgressMetrics& metrics, AttemptCounters& counters, const Entry& entry,
+           const Report& report) {
+  counters.Of(metrics, entry.provider.value(), report.disposition).Add();
   metrics.attempt_seconds.Observe(report.duration);
   if (report.disposition != Disposition::kDelivered) {
     metrics.reply_classes.With({ToString(report.reply_class)}).Add();
@@ -78,11 +79,12 @@ void Count(EgressMetrics& metrics, const Entry& entry, const Report& report) {
 
 }  // namespace
 
-void Conclude(const Surroundings& around, const Entry& entry, AttemptFacts facts) {
+void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
+              AttemptFacts facts) {
   const Verdict verdict = Judge(facts);
   const ReportPtr report = MakeReport(entry, facts, verdict);
   if (around.delivery_log != nullptr) LogAttempt(*around.delivery_log, entry, *report);
-  Count(around.metrics, entry, *report);
+  Count(around.metrics, counters, entry, *report);
   around.custody.Report(entry, report);
 }
 

@@ -22,7 +22,8 @@ struct AttemptFacts {
 };
 
 // `entry` must be begun; it is reported and done with.
-void Conclude(const Surroundings& around, const Entry& entry, AttemptFacts facts);
+void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
+              AttemptFacts facts);
 // Gives an entry that was not begun back.
 void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason);
 

@@ -120,7 +120,7 @@ asio::awaitable<bool> Connection::Deliver(EntryPtr entry, Rendered rendered) {
   facts.reply = std::move(outcome.outcome.reply);
   facts.tls = session_->tls();
   facts.duration = around.clock.Steady() - started;
-  Conclude(around, *entry, std::move(facts));
+  Conclude(around, path_.counters(), *entry, std::move(facts));
   co_return result.reusable;
 }
 

@@ -14,12 +14,12 @@ namespace {
 constexpr size_t kMostDecodedBytes = limits::kContentBytes + (size_t{1} << 20);
 
 absl::StatusOr<std::shared_ptr<const DecodedBody>> DecodeLz4(
-    const ContentFields& fields, const std::shared_ptr<DecodedCount>& count) {
+    const ContentFields& fields, const std::shared_ptr<ContentMemory>& memory) {
   if (fields.size_bytes > kMostDecodedBytes) {
     return absl::DataLossError(
         Cat("message ", FormatMessageId(fields.id), " claims ", fields.size_bytes, " bytes"));
   }
-  auto body = std::make_shared<DecodedBody>(fields.size_bytes, count);
+  auto body = std::make_shared<DecodedBody>(fields.size_bytes, memory);
   const int got =
       LZ4_decompress_safe(fields.data.data(), body->bytes(), static_cast<int>(fields.data.size()),
                           static_cast<int>(fields.size_bytes));
@@ -43,7 +43,7 @@ absl::StatusOr<std::string_view> Content::Body(std::shared_ptr<const DecodedBody
   const std::lock_guard lock(mutex_);
   keep = decoded_.lock();
   if (keep == nullptr) {
-    auto decoded = DecodeLz4(fields_, count_);
+    auto decoded = DecodeLz4(fields_, memory_);
     if (!decoded.ok()) return decoded.status();
     keep = *std::move(decoded);
     decoded_ = keep;

@@ -2,7 +2,6 @@
 // Knows how to decode them; keeping and dropping is content_cache.h.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -11,26 +10,20 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "egress/content_memory.h"
 #include "mail/ids.h"
 
 namespace sluice::egress {
 
 enum class ContentEncoding : uint8_t { kIdentity, kLz4 };
 
-// How many bytes are decoded right now, over all contents.
-using DecodedCount = std::atomic<size_t>;
-
 // Bytes ready to be sent; lives as long as someone sends them.
 class DecodedBody {
  public:
-  // `size` bytes without a value, counted in `count`.
-  DecodedBody(size_t size, std::shared_ptr<DecodedCount> count)
-      : bytes_(std::make_unique_for_overwrite<char[]>(size)),
-        size_(size),
-        count_(std::move(count)) {
-    *count_ += size_;
-  }
-  ~DecodedBody() { *count_ -= size_; }
+  // `size` bytes without a value.
+  DecodedBody(size_t size, std::shared_ptr<ContentMemory> memory)
+      : memory_(std::move(memory)), bytes_(memory_->TakeBuffer(size)), size_(size) {}
+  ~DecodedBody() { memory_->GiveBuffer(std::move(bytes_), size_); }
   DecodedBody(const DecodedBody&) = delete;
   DecodedBody& operator=(const DecodedBody&) = delete;
 
@@ -38,9 +31,9 @@ class DecodedBody {
   std::string_view view() const { return {bytes_.get(), size_}; }
 
  private:
-  const std::unique_ptr<char[]> bytes_;
+  const std::shared_ptr<ContentMemory> memory_;
+  std::unique_ptr<char[]> bytes_;
   const size_t size_;
-  const std::shared_ptr<DecodedCount> count_;
 };
 
 struct ContentFields {
@@ -58,13 +51,16 @@ struct ContentFields {
 // Immutable but for the shared decoded form. Thread-safe.
 class Content {
  public:
-  Content(ContentFields fields, std::shared_ptr<DecodedCount> count)
-      : fields_(std::move(fields)), count_(std::move(count)) {}
+  Content(ContentFields fields, std::shared_ptr<ContentMemory> memory)
+      : memory_(std::move(memory)), fields_(std::move(fields)) {}
+  ~Content() { memory_->GiveString(std::move(fields_.data)); }
+  Content(const Content&) = delete;
+  Content& operator=(const Content&) = delete;
 
   const ContentFields& fields() const { return fields_; }
   // What it costs to keep, decoded form not counted.
   size_t cost_bytes() const {
-    return sizeof(Content) + fields_.data.size() + fields_.prepended_headers.size() +
+    return sizeof(Content) + fields_.data.capacity() + fields_.prepended_headers.size() +
            fields_.return_path.size();
   }
   // What Body allocates when nobody shares it.
@@ -78,8 +74,8 @@ class Content {
       std::shared_ptr<const DecodedBody>& keep) const;
 
  private:
-  const ContentFields fields_;
-  const std::shared_ptr<DecodedCount> count_;
+  const std::shared_ptr<ContentMemory> memory_;
+  ContentFields fields_;
   mutable std::mutex mutex_;
   mutable std::weak_ptr<const DecodedBody> decoded_;  // shared by transactions under way at once
 };

@@ -158,7 +158,7 @@ void ContentCache::StoreLocked(ContentFields fields, std::vector<EntryPtr>& read
     // Sent again because it is needed again: the newest, if nobody holds it.
     if (slot.pin_count == 0) idle_.splice(idle_.end(), idle_, slot.idle);
   } else {
-    slot.content = std::make_shared<const Content>(std::move(fields), decoded_);
+    slot.content = std::make_shared<const Content>(std::move(fields), memory_);
     slot.idle = idle_.insert(idle_.end(), id);
     bytes_ += slot.content->cost_bytes();
     idle_bytes_ += slot.content->cost_bytes();

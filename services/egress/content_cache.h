@@ -26,8 +26,9 @@ struct ContentPart {
 struct ContentCacheOptions {
   // Pinned and unpinned together aim at this; what a scheduler sends beyond twice this is dropped.
   size_t most_bytes = size_t{256} << 20;
-  // Unpinned contents kept for a later recipient or a quick retry.
-  size_t most_idle_bytes = size_t{32} << 20;
+  // Unpinned contents kept for other recipients that follow. Few: what lies idle has left the
+  // processor's caches by the time its memory is used again.
+  size_t most_idle_bytes = size_t{4} << 20;
   // An entry waits this long for a content that was asked for.
   Duration most_wait = std::chrono::seconds(10);
 };
@@ -64,9 +65,12 @@ class ContentCache {
   // always let through, so that one large message cannot stop everything.
   bool HasRoomToDecode(const Content& content) const {
     const size_t more = content.decoded_bytes();
-    const size_t now = decoded_->load(std::memory_order_relaxed);
+    const size_t now = memory_->decoded_bytes();
     return more == 0 || now == 0 || now + more <= options_.most_bytes;
   }
+
+  // For whoever receives contents: a string to receive the next one in.
+  std::string TakeString() { return memory_->TakeString(); }
 
   size_t bytes() const;
   size_t content_count() const;
@@ -98,7 +102,8 @@ class ContentCache {
   void DropLocked(int64_t id);
 
   const ContentCacheOptions options_;
-  const std::shared_ptr<DecodedCount> decoded_ = std::make_shared<DecodedCount>(0);
+  // Shared with contents and bodies, which may live longer.
+  const std::shared_ptr<ContentMemory> memory_ = std::make_shared<ContentMemory>();
   mutable std::mutex mutex_;
   absl::flat_hash_map<int64_t, Slot> slots_;
   std::list<int64_t> idle_;  // oldest first

@@ -92,7 +92,7 @@ void FillInventory(const Inventory& inventory, v1::Inventory& out) {
 
 }  // namespace
 
-ContentPart FromProto(v1::ContentChunk& chunk) {
+ContentPart FromProto(v1::ContentChunk& chunk, std::string spare) {
   ContentPart part;
   v1::MessageContent& content = *chunk.mutable_content();
   part.is_last = chunk.last();
@@ -100,7 +100,7 @@ ContentPart FromProto(v1::ContentChunk& chunk) {
   fields.id = MessageId(static_cast<int64_t>(chunk.message_id()));
   fields.encoding = content.encoding() == v1::CONTENT_ENCODING_LZ4 ? ContentEncoding::kLz4
                                                                    : ContentEncoding::kIdentity;
-  fields.data = std::move(*content.mutable_data());
+  fields.data = std::exchange(*content.mutable_data(), std::move(spare));
   fields.size_bytes = content.size_bytes() < 0 ? 0 : static_cast<size_t>(content.size_bytes());
   fields.prepended_headers = std::move(*content.mutable_prepended_headers());
   fields.return_path = std::move(*chunk.mutable_return_path());

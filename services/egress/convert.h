@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "egress/addresses.h"
@@ -13,7 +14,9 @@
 
 namespace sluice::egress {
 
-ContentPart FromProto(v1::ContentChunk& chunk);
+// `spare` takes the place of the data in the message, so that the next one to be received in it
+// finds room.
+ContentPart FromProto(v1::ContentChunk& chunk, std::string spare);
 EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session);
 std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
 

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <random>
 #include <utility>
 
 #include <asio/post.hpp>
 
 #include "absl/container/flat_hash_set.h"
-#include "base/check.h"
 #include "base/text.h"
 #include "egress/attempt.h"
 #include "egress/channels.h"
@@ -43,8 +41,10 @@ size_t ThreadCount(const EgressOptions& options) {
 }
 
 ContentCacheOptions CacheOptions(const EgressOptions& options) {
-  const auto bytes = static_cast<size_t>(options.credit_bytes);
-  return {.most_bytes = bytes, .most_idle_bytes = bytes / 8};
+  ContentCacheOptions out;
+  out.most_bytes = static_cast<size_t>(options.credit_bytes);
+  out.most_idle_bytes = std::min(out.most_idle_bytes, out.most_bytes / 8);
+  return out;
 }
 
 PathOptions PathOptionsOf(const EgressOptions& options) {
@@ -102,27 +102,6 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
       });
 }
 
-Egress::~Egress() {
-  dialer_.reset();
-  OnControl([this] {
-    for (auto& [address, link] : links_) link->Stop();
-  });
-  const bool are_idle = WaitFor(std::chrono::seconds(30), [this] {
-    bool idle = true;
-    OnControl([&] {
-      for (const auto& [address, link] : links_) idle = idle && link->is_idle();
-    });
-    return idle;
-  });
-  SLUICE_CHECK(are_idle);  // A cancelled call ends; what it refers to is about to go.
-  control_.stop();
-  control_thread_.join();
-  for (auto& thread : threads_) thread->Stop();
-  // Answers its open questions into event loops that have stopped but still exist.
-  parts_.resolver.reset();
-  threads_.clear();
-}
-
 // ---- from the schedulers ----
 
 void Egress::Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) {
@@ -136,7 +115,7 @@ void Egress::Received(const std::shared_ptr<Session>& session, v1::DeliverRespon
   std::vector<EntryPtr> ready;
   ready.reserve(static_cast<size_t>(message.releases_size()));
   for (v1::ContentChunk& chunk : *message.mutable_contents()) {
-    contents_.Add(session->number(), FromProto(chunk), ready);
+    contents_.Add(session->number(), FromProto(chunk, contents_.TakeString()), ready);
   }
   for (v1::Release& release : *message.mutable_releases()) {
     Admit(FromProto(release, session), ready);
@@ -314,50 +293,6 @@ void Egress::SetGauges() {
   }
   metrics_.sessions.Set(sessions);
   metrics_.leases.Set(leases);
-}
-
-// ---- drain ----
-
-void Egress::Drain() {
-  if (std::exchange(is_drained_, true)) return;
-  custody_.StartDrain();
-  OnControl([this] {
-    for (auto& [address, link] : links_) link->TellDrain();
-    GiveUp([](const Entry&) { return true; }, ReturnReason::kDrain, {});
-  });
-  const auto is_quiet = [this] { return custody_.Stats().begun == 0; };
-  if (!WaitFor(options_.drain_grace, is_quiet)) {
-    for (auto& thread : threads_) thread->Abort(/*also_past_dot=*/false);
-  }
-  if (!WaitFor(options_.drain_past_dot, is_quiet)) {
-    for (auto& thread : threads_) thread->Abort(/*also_past_dot=*/true);
-    WaitFor(options_.drain_grace, is_quiet);
-  }
-  WaitFor(options_.drain_reports, [this] {
-    const CustodyStats stats = custody_.Stats();
-    return stats.unacked == 0 && stats.unwritten == 0;
-  });
-  const CustodyStats left = custody_.Stats();
-  parts_.logger.Info("drained", {{"begun_left", left.begun}, {"reports_left", left.unacked}});
-}
-
-template <class Predicate>
-bool Egress::WaitFor(Duration most, const Predicate& is_done) {
-  constexpr Duration kPoll = std::chrono::milliseconds(5);
-  for (Duration waited{0}; waited < most; waited += kPoll) {
-    if (is_done()) return true;
-    std::this_thread::sleep_for(kPoll);
-  }
-  return is_done();
-}
-
-void Egress::OnControl(const std::function<void()>& work) {
-  std::promise<void> done;
-  asio::post(control_, [&] {
-    work();
-    done.set_value();
-  });
-  done.get_future().wait();
 }
 
 }  // namespace sluice::egress

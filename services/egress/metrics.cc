@@ -48,4 +48,15 @@ EgressMetrics::EgressMetrics(telemetry::Metrics& metrics)
       sources_bound(metrics.AddGauge("sluice_egress_sources_bound_count",
                                      "Assigned sources that this host can bind.")) {}
 
+telemetry::Counter& AttemptCounters::Of(EgressMetrics& metrics, std::string_view provider,
+                                        Disposition disposition) {
+  if (provider != provider_) {
+    provider_ = provider;
+    counters_ = {};
+  }
+  telemetry::Counter*& counter = counters_[static_cast<size_t>(disposition)];
+  if (counter == nullptr) counter = &metrics.attempts.With({provider, ToString(disposition)});
+  return *counter;
+}
+
 }  // namespace sluice::egress

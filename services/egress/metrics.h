@@ -1,6 +1,11 @@
 // The numbers of egress, as deploy/docs/metrics.md explains them.
 #pragma once
 
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "mail/disposition.h"
 #include "telemetry/metrics.h"
 
 namespace sluice::egress {
@@ -29,6 +34,18 @@ struct EgressMetrics {
   telemetry::Gauge& leases;
   telemetry::Gauge& sources_assigned;
   telemetry::Gauge& sources_bound;
+};
+
+// The counters of one provider's attempts, looked up once: finding a series costs more than
+// counting. Belongs to one thread.
+class AttemptCounters {
+ public:
+  telemetry::Counter& Of(EgressMetrics& metrics, std::string_view provider,
+                         Disposition disposition);
+
+ private:
+  std::string provider_;
+  std::array<telemetry::Counter*, 3> counters_{};  // by disposition; null: not looked up
 };
 
 }  // namespace sluice::egress

@@ -127,7 +127,7 @@ bool Path::Prepare(Entry& entry, Rendered& rendered) {
   AttemptFacts facts;
   facts.reply = LocalReply({4, 3, 0}, View(sound.message()));
   facts.started_at = around_.clock.Now();
-  Conclude(around_, entry, std::move(facts));
+  Conclude(around_, counters_, entry, std::move(facts));
   return false;
 }
 
@@ -170,7 +170,7 @@ void Path::FailWaiting(const OpenedSession& opened) {
     facts.mx_host = opened.host;
     facts.mx_address = opened.address;
     facts.started_at = now;
-    Conclude(around_, *entry, std::move(facts));
+    Conclude(around_, counters_, *entry, std::move(facts));
   }
 }
 

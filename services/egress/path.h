@@ -54,6 +54,7 @@ class Path {
   const Surroundings& around() const { return around_; }
   asio::io_context& io() { return io_; }
   HostBook& book() { return book_; }
+  AttemptCounters& counters() { return counters_; }
   // What a new connection is for: the entry that is next. Nothing when none waits.
   std::optional<OpenRequest> NextRequest() const;
   // The next entry that may begin now, begun, and its rendering; null when none waits. Those that
@@ -93,6 +94,7 @@ class Path {
   BoundSourcePtr source_;
   ReadyQueue queue_;
   HostBook book_;
+  AttemptCounters counters_;
   std::vector<Connection*> connections_;  // owned by their coroutines
   std::vector<Connection*> idle_;         // used last is last
   size_t starting_count_ = 0;             // spawned or opening

@@ -29,7 +29,7 @@ std::string MakeBody(size_t bytes, std::mt19937_64& random) {
   std::string body = "From: shop@shop.example\r\nSubject: feed\r\n\r\n";
   while (body.size() < bytes) {
     std::string line;
-    while (line.size() < 70) Append(line, random() % 1000003, " ", random() % 97, " ");
+    while (line.size() < 70) Append(line, random() % 1009, " item ", random() % 97, " of the autumn catalogue ");
     body += line + "\r\n";
   }
   return body;
