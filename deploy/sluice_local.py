@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import shlex
 import signal
 import socket
@@ -30,15 +31,19 @@ class Failure(Exception):
 
 
 def free_ports(count):
-    """Ports free just now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    """Ports free just now, all different, below those that the system gives to outgoing connections: a service that is killed and
+    started again must find its port."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 def wait_for(condition, what, seconds=START_SECONDS, period=0.02):
