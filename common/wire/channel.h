@@ -24,6 +24,7 @@ struct ChannelOptions {
   // than the timeout. Servers refuse pings more frequent than every 5 s (wire/server.h).
   Duration keepalive_interval = std::chrono::seconds(10);
   Duration keepalive_timeout = std::chrono::seconds(5);
+  Duration connect_timeout = std::chrono::seconds(5);
   Duration first_backoff = std::chrono::milliseconds(100);
   Duration most_backoff = std::chrono::seconds(2);
 };

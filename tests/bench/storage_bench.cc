@@ -1,15 +1,16 @@
-// Accept and settle against a real PostgreSQL, by hand: rows a second, CPU of client and server a message, WAL a message.
+// Accept and settle against a real PostgreSQL, by hand: rows a second, CPU of client and server a
+// message, WAL a message.
 //
 //   dir=$(mktemp -d); url=$(tests/rig/postgres.py up --dir $dir --profile bench)
-//   build/release/bin/storage_bench --url "$url" --batch 200 --writers 2
+//   build/release/bin/storage_bench "$url" batch=200 writers=2
 //   tests/rig/postgres.py down --dir $dir --remove
 //
-// Server CPU is the sum over the children of the postmaster from /proc, so the server must be local and nobody else's.
+// Server CPU is the sum over the children of the postmaster from /proc, so the server must be local
+// and nobody else's.
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -35,7 +36,7 @@ namespace {
 struct Options {
   std::string url;
   int messages = 100'000, batch = 200, writers = 2, content_bytes = 5000, recipients = 1;
-  bool keys = true, settle = true, load = false;
+  int keys = 1, settle = 1, load = 0;  // 0 = leave out.
 };
 
 template <class T>
@@ -131,8 +132,8 @@ class Bench {
       }
       for (std::thread& thread : threads) thread.join();
     });
-    if (options_.load) Measure("load", [&] { Load(); });
-    if (options_.settle) Measure("settle", [&] { Settle(ids); });
+    if (options_.load != 0) Measure("load", [&] { Load(); });
+    if (options_.settle != 0) Measure("settle", [&] { Settle(ids); });
   }
 
  private:
@@ -153,7 +154,9 @@ class Bench {
     for (const auto& [role, cpu] : at_end_) {
       const auto it = before.find(role);
       const double used = (cpu - (it == before.end() ? 0 : it->second)) / count;
-      if (used >= 0.05) std::printf("  %s %5.1f us", role.c_str(), used);
+      // A worker of autovacuum that has ended took its count along.
+      if (used < 0.05) continue;
+      std::printf("  %s %5.1f us", role.c_str(), used);
       total += used;
     }
     std::printf("  sum %5.1f us  WAL %6.0f bytes each\n", total, (Wal() - wal) / count);
@@ -204,7 +207,7 @@ class Bench {
       const uint64_t word = random();
       std::memcpy(message.content.data() + i, &word, 8);
     }
-    if (options_.keys) message.key_hash = Hash128{.high = random(), .low = random()};
+    if (options_.keys != 0) message.key_hash = Hash128{.high = random(), .low = random()};
     message.digest = {.high = random(), .low = random()};
     message.accepted_at = message.due_at = clock_now_;
     message.expires_at = clock_now_ + std::chrono::hours(120);
@@ -261,7 +264,8 @@ class Bench {
   }
 
   Settlement Outcome(int64_t message, int64_t entry) const {
-    Settlement s{.entry_id = entry, .message_id = message, .attempt_id = entry, .kind = "delivered"};
+    Settlement s{
+        .entry_id = entry, .message_id = message, .attempt_id = entry, .kind = "delivered"};
     s.occurred_at = clock_now_;
     s.attempts = 1;
     s.stage = "body";
@@ -294,17 +298,27 @@ class Bench {
 }  // namespace sluice::storage
 
 int main(int argc, char** argv) {
-  CLI::App app("Accept and settle against a local PostgreSQL");
-  sluice::storage::Options options;
-  app.add_option("--url", options.url)->required();
-  app.add_option("--messages", options.messages);
-  app.add_option("--batch", options.batch);
-  app.add_option("--writers", options.writers);
-  app.add_option("--content", options.content_bytes);
-  app.add_option("--recipients", options.recipients);
-  app.add_option("--keys", options.keys);
-  app.add_option("--settle", options.settle);
-  app.add_option("--load", options.load);
-  CLI11_PARSE(app, argc, argv);
+  using sluice::storage::Options;
+  Options options;
+  const std::map<std::string, int Options::*> numbers = {
+      {"messages", &Options::messages},     {"batch", &Options::batch},
+      {"writers", &Options::writers},       {"content", &Options::content_bytes},
+      {"recipients", &Options::recipients}, {"keys", &Options::keys},
+      {"settle", &Options::settle},         {"load", &Options::load},
+  };
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const size_t equals = argument.find('=');
+    const auto number = numbers.find(argument.substr(0, equals));
+    if (equals == std::string::npos || number == numbers.end()) argc = 0;
+    if (argc != 0) options.*number->second = std::atoi(argument.c_str() + equals + 1);
+  }
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: storage_bench URL [name=number …], names:");
+    for (const auto& [name, member] : numbers) std::fprintf(stderr, " %s", name.c_str());
+    std::fprintf(stderr, "\n");
+    return 2;
+  }
+  options.url = argv[1];
   sluice::storage::Bench(options).Run();
 }

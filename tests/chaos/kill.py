@@ -85,7 +85,7 @@ class Chaos:
         wait_for(lambda: self.distinct() >= self.promised, lambda: "all %d promised messages (%d arrived)"
                  % (self.promised, self.distinct()), 300, 0.1)
         self.trial.wait_empty(300)
-        if kind == "standby":
+        if self.local["scheduler-2"].alive():
             self.local["scheduler-2"].stop()
         extra = self.extra() - before
         self.duplicated += extra
@@ -122,6 +122,8 @@ class Chaos:
 
     def strike_egress(self):
         self.local["egress"].kill()
+        # The sink may still have to read what was sent before the kill.
+        wait_for(lambda: self.trial.sink.stats()["open_connections"] == 0, "the sink to see every connection end", 30, 0.02)
         dots = self.trial.sink.stats()["tokens"]
         # Whatever was reported before the kill is settled now: the stream is gone, the scheduler is not.
         known = -1
