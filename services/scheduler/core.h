@@ -171,6 +171,7 @@ class Core {
     EgressNumber egress = kNoEgress;
     uint64_t session = 0;
     int64_t report_number = 0;  // 0 = not from a report.
+    bool is_note = false;       // Only the row changes: the entry goes on where it is.
   };
 
   // core.cc
@@ -207,6 +208,7 @@ class Core {
   bool IsCurrent(Session session) const;
   void FinishFlight(int64_t id, const InFlight& flight);
   void Requeue(int64_t id, bool crashed);
+  void NoteCrash(const Entry& entry, Instant now);
   void RequeueAllOf(EgressNumber egress, const absl::flat_hash_set<int64_t>* keep, bool crashed);
   void Claim(EgressNumber egress, int64_t id);
   void CheckSilence(SteadyInstant steady);

@@ -8,7 +8,6 @@
 namespace sluice::scheduler {
 namespace {
 
-constexpr int kMostCrashes = 3;
 constexpr auto kCrashBackoff = std::chrono::seconds(2);
 constexpr size_t kMostInventory = 1'000'000;
 
@@ -162,7 +161,12 @@ void Core::RequeueAllOf(EgressNumber number, const absl::flat_hash_set<int64_t>*
   for (const auto& [id, flight] : in_flight_) {
     if (flight.egress == number && flight.sent && (keep == nullptr || !keep->contains(id))) ids.push_back(id);
   }
-  for (const int64_t id : ids) Requeue(id, crashed && in_flight_[id].begun);
+  // With a suspect on board nobody else is blamed.
+  const int64_t suspect = fleet_.egress(number).suspect;
+  for (const int64_t id : ids) {
+    const bool blamed = crashed && in_flight_[id].begun && (suspect == 0 || suspect == id);
+    Requeue(id, blamed);
+  }
   if (!ids.empty()) {
     CoreMetrics::Add(metrics_.requeued_lost, static_cast<int64_t>(ids.size()));
     log_.Info("requeued", {{"egress", fleet_.egress(number).id}, {"entries", ids.size()},
@@ -171,10 +175,10 @@ void Core::RequeueAllOf(EgressNumber number, const absl::flat_hash_set<int64_t>*
 }
 
 void Core::FinishFlight(int64_t id, const InFlight& flight) {
-  (void)id;
   Egress& egress = fleet_.egress(flight.egress);
   --egress.in_flight;
   ++credit_freed_;
+  if (egress.suspect == id) egress.suspect = 0;
   if (flight.source == kNoSource) return;  // From an inventory: nothing of it is kept here.
   if (flight.sent) {
     if (const auto it = egress.contents.find(flight.message_id); it != egress.contents.end()) {
@@ -223,6 +227,20 @@ void Core::Requeue(int64_t id, bool crashed) {
   const Duration backoff = std::chrono::duration_cast<Duration>(kCrashBackoff * entry.crashes * (0.5 + random_()));
   entry.due = ToTicks(now + backoff);
   calendar_.Add(index_, flight.slot);
+  NoteCrash(entry, now);
+}
+
+// The count outlives this scheduler. The entry stays where it is meanwhile: an egress that was only silent may still claim it.
+void Core::NoteCrash(const Entry& entry, Instant now) {
+  storage::Settlement settlement;
+  settlement.entry_id = entry.id;
+  settlement.message_id = entry.message_id();
+  settlement.change = storage::Settlement::Change::kDefer;
+  settlement.occurred_at = now;
+  settlement.attempts = static_cast<int16_t>(entry.attempts);
+  settlement.crashes = entry.crashes;
+  settlement.due_at = FromTicks(entry.due);
+  PutUnsettled({.settlement = std::move(settlement), .is_note = true});
 }
 
 void Core::OnDeliver(Session session, DeliverInput input) {

@@ -11,6 +11,7 @@ namespace {
 constexpr int kQuantum = 16;          // Entries a flow may send in one turn.
 constexpr int kMostPerTurn = 2'000;   // Then inputs are looked at again.
 constexpr int kSlowStartFirst = 64;
+constexpr auto kSuspectWait = std::chrono::seconds(1);  // Until an egress has dealt with the suspect before.
 
 }  // namespace
 
@@ -47,8 +48,13 @@ int Core::Serve(FlowNumber number, Instant now, int most) {
       flows_.Park(number, choice.parked);
       return served;
     }
-    Begin(slot, choice.source, key);
     ++served;
+    if (entry.crashes >= kSuspectCrashes && fleet_.egress(fleet_.source(choice.source).egress).suspect != 0) {
+      entry.due = ToTicks(now + kSuspectWait);
+      calendar_.Add(index_, slot);
+      continue;
+    }
+    Begin(slot, choice.source, key);
   }
   flows_.Requeue(number);
   return served;
@@ -59,6 +65,7 @@ void Core::Begin(Slot slot, uint16_t source, const FlowKey& key) {
   entry.place = Place::kInFlight;
   Egress& egress = fleet_.egress(fleet_.source(source).egress);
   ++egress.in_flight;
+  if (entry.crashes >= kSuspectCrashes) egress.suspect = entry.id;
   ++fleet_.path(source, key.site).in_flight;
   InFlight& flight = in_flight_[entry.id];
   flight = {.slot = slot,

@@ -192,6 +192,7 @@ void Core::Acknowledge(const Unsettled& item) {
 }
 
 void Core::Settled(const Unsettled& item) {
+  if (item.is_note) return;
   const storage::Settlement& settlement = item.settlement;
   const Slot slot = index_.Find(settlement.entry_id);
   if (slot == kNoSlot || index_[slot].place != Place::kSettling) return;
@@ -209,6 +210,7 @@ void Core::Settled(const Unsettled& item) {
       return;
     case Change::kDefer:
       entry.attempts = static_cast<uint16_t>(settlement.attempts);
+      entry.crashes = 0;
       entry.due = ToTicks(*settlement.due_at);
       if (!settlement.source.empty()) entry.last_source = fleet_.SourceOf(settlement.source);
       calendar_.Add(index_, slot);

@@ -12,6 +12,11 @@
 
 namespace sluice::scheduler {
 
+// Egresses that ended while they sent an entry, after which it is a suspect …
+inline constexpr int kSuspectCrashes = 2;
+// … and after which it is held for a person.
+inline constexpr int kMostCrashes = 3;
+
 using EgressNumber = uint16_t;
 inline constexpr EgressNumber kNoEgress = UINT16_MAX;
 
@@ -52,6 +57,9 @@ struct Egress {
   std::vector<std::string> bind_addresses;
   int64_t credit_entries = 0, credit_bytes = 0;
   int64_t in_flight = 0, in_flight_bytes = 0;
+  // An entry that ended egresses before (kSuspectCrashes) and is in flight here: at most one at a time, so that it is known whom
+  // to blame. 0 = none.
+  int64_t suspect = 0;
   SteadyInstant last_heard{}, lost_at{};
   bool draining = false;
   bool reconciled = false;          // Its first inventory on this connection was complete.

@@ -205,6 +205,13 @@ class Trial:
         return wait_for(lambda: (lambda r: r if len(r) >= count else None)(self.sink.records()),
                         lambda: "%d records (there are %d)" % (count, len(self.sink.records())), seconds, 0.05)
 
+    def wait_recipients(self, count, since=0, seconds=60):
+        """Until the records behind the first `since` name that many recipients; answers those records."""
+        def behind():
+            records = self.sink.records()[since:]
+            return records if sum(len(r["to"]) for r in records) >= count else None
+        return wait_for(behind, lambda: "%d recipients in the records" % count, seconds, 0.05)
+
     def wait_empty(self, seconds=60):
         """Until nothing is left to be delivered."""
         wait_for(lambda: self.local.sql("select count(*) from queue_entry")[0][0] == "0",

@@ -203,7 +203,9 @@ class CoreRig {
   }
   std::vector<std::string> Kinds() const {
     std::vector<std::string> kinds;
-    for (const storage::Settlement& s : world.events) kinds.push_back(s.kind);
+    for (const storage::Settlement& s : world.events) {
+      if (!s.kind.empty()) kinds.push_back(s.kind);
+    }
     return kinds;
   }
   // Moves the clock in small steps, egresses named being heard all the while.
