@@ -189,6 +189,8 @@ void CheckTheRest(Findings& findings) {
     findings.CheckName(rule.provider, path + ".provider");
     std::string host = rule.mx_suffix;
     if (!host.empty() && host.front() == '.') host.erase(0, 1);
+    // A `*` stands for a label.
+    if (const size_t star = host.find('*'); star != std::string::npos) host[star] = 'x';
     findings.CheckDomain(host, path + ".mx_suffix");
   }
 }

@@ -7,10 +7,25 @@
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include "absl/container/inlined_vector.h"
+#include "base/text.h"
 #include "egress/attempt.h"
 #include "net/spawn.h"
 
 namespace sluice::egress {
+namespace {
+
+// Sites of one name may have different hosts (policy/site.h), and mail never goes to another domain's MX. The order to try them
+// in does not make a path.
+std::string PathKey(const SiteName& site, const std::vector<std::string>& hosts) {
+  absl::InlinedVector<std::string_view, 8> sorted(hosts.begin(), hosts.end());
+  std::sort(sorted.begin(), sorted.end());
+  std::string key = site.value();
+  for (const std::string_view host : sorted) Append(key, '|', host);
+  return key;
+}
+
+}  // namespace
 
 IoThread::IoThread(const Surroundings& around, size_t most_connections)
     : around_(around), budget_(most_connections) {
@@ -99,7 +114,7 @@ void IoThread::TakeHere(std::vector<EntryPtr> entries) {
 Path* IoThread::PathOf(const Entry& entry) {
   const auto source = sources_.find(entry.source.value());
   if (source == sources_.end() || source->second.bound == nullptr) return nullptr;
-  std::unique_ptr<Path>& path = source->second.paths[entry.site.value()];
+  std::unique_ptr<Path>& path = source->second.paths[PathKey(entry.site, entry.mx_hosts)];
   if (path == nullptr) {
     path = std::make_unique<Path>(around_, io_, budget_, source->second.bound);
   }

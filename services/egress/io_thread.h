@@ -53,7 +53,7 @@ class IoThread {
 
   struct Source {
     BoundSourcePtr bound;  // null: given up, waiting for its connections to end
-    absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by site
+    absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by site and MX hosts
   };
   void Run();
   asio::awaitable<void> TickForEver();

@@ -1,4 +1,4 @@
-// One path (source × site): its ready queue, the connections that serve it, and what it knows of
+// One path (source × site, to one set of MX hosts): its ready queue, the connections that serve it, and what it knows of
 // its MX hosts. Opens connections as work comes, up to the limits; reuses them; when no host can be
 // reached, every waiting entry gets its deferral instead of piling up.
 //

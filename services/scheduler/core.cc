@@ -180,6 +180,8 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   routing_.emplace(policy);
   retry_schedules_.emplace(policy);
   pools_.SetPolicy(policy);
+  catalogue_ = ProviderCatalogue(policy.providers);
+  domains_.Reclassify();
   // Every entry not yet released is filed anew; those that wait for their time are routed when it comes.
   const Instant now = clock_.Now();
   std::vector<Slot> slots = flows_.TakeAll(index_);

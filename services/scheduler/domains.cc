@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "policy/site.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -10,29 +10,8 @@ namespace {
 constexpr auto kLeastFresh = std::chrono::seconds(5);
 constexpr auto kMostFresh = std::chrono::hours(24);
 constexpr auto kFailureFresh = std::chrono::seconds(15);
-constexpr size_t kLongestSiteName = 200;
-
-// FNV-1a: only has to tell long host sets apart, the same in every process.
-uint64_t StableHash(std::string_view text) {
-  uint64_t hash = 14695981039346656037ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
 
 }  // namespace
-
-std::string SiteNameOf(std::string_view domain, const MxAnswer& answer) {
-  if (answer.kind == MxKind::kImplicit) return std::string(domain);
-  std::string name;
-  for (const MxHost& host : answer.hosts) {
-    if (!name.empty()) name += '|';
-    name += host.name;
-  }
-  if (name.size() <= kLongestSiteName) return name;
-  const uint64_t hash = StableHash(name);
-  name.resize(kLongestSiteName - 24);
-  return Cat(name, "|#", hash);
-}
 
 uint32_t Domains::Number(std::string_view domain) {
   const uint32_t number = names_.Number(domain);
@@ -42,17 +21,28 @@ uint32_t Domains::Number(std::string_view domain) {
 
 uint32_t Domains::SiteOf(std::string_view domain, const MxAnswer& answer,
                          const std::vector<MxHost>& ordered) {
-  std::string name = SiteNameOf(domain, answer);
   std::vector<std::string> hosts;
   for (const MxHost& host : ordered) hosts.push_back(host.name);
-  const auto [it, fresh] = site_numbers_.try_emplace(name, static_cast<uint32_t>(sites_.size()));
+  const auto [it, fresh] = site_numbers_.try_emplace(MxSetName(domain, answer.hosts),
+                                                     static_cast<uint32_t>(sites_.size()));
   if (fresh) {
-    Site site{.name = std::move(name), .provider = catalogue_.ProviderOf(answer.hosts), .hosts = {}};
-    site.provider_number = providers_.Number(site.provider);
-    sites_.push_back(std::move(site));
+    sites_.emplace_back();
+    sites_.back().domain = domain;
+    sites_.back().mx = answer.hosts;
+    Classify(sites_.back());
   }
   sites_[it->second].hosts = std::move(hosts);
   return it->second;
+}
+
+void Domains::Classify(Site& site) {
+  site.provider = catalogue_.ProviderOf(site.mx);
+  site.provider_number = providers_.Number(site.provider);
+  site.name = SiteName(site.domain, site.mx, site.provider);
+}
+
+void Domains::Reclassify() {
+  for (Site& site : sites_) Classify(site);
 }
 
 void Domains::Answer(uint32_t number, const MxAnswer& answer, const std::vector<MxHost>& ordered,

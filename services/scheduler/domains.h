@@ -35,11 +35,14 @@ struct Domain {
   EntryList waiting;    // Entries in place kResolving.
 };
 
+// Domains whose mail goes to the same MX hosts. Several may have one name (policy/site.h), but never share hosts.
 struct Site {
   std::string name;
   std::string provider;
   uint32_t provider_number = 0;
   std::vector<std::string> hosts;  // In the order to try; equals were shuffled at resolution.
+  std::string domain;              // The first that led here.
+  std::vector<MxHost> mx;          // By preference and name.
 };
 
 // Not thread-safe.
@@ -57,19 +60,19 @@ class Domains {
 
   // Takes a lookup's answer. On temporary failure the last known site stays; it is asked again after a short while.
   void Answer(uint32_t domain, const MxAnswer& answer, const std::vector<MxHost>& ordered, Instant now);
+  // The catalogue has changed: every site's provider and name are found anew.
+  void Reclassify();
 
  private:
   uint32_t SiteOf(std::string_view domain, const MxAnswer& answer, const std::vector<MxHost>& ordered);
+  void Classify(Site& site);
 
   const ProviderCatalogue& catalogue_;
   Names names_;
   Names providers_;
   std::vector<Domain> domains_;
   std::vector<Site> sites_;
-  std::unordered_map<std::string, uint32_t> site_numbers_;
+  std::unordered_map<std::string, uint32_t> site_numbers_;  // By MX set.
 };
-
-// The canonical name of an MX host set: hosts by preference then name, joined by `|`; a long one is cut and ends in its hash.
-std::string SiteNameOf(std::string_view domain, const MxAnswer& answer);
 
 }  // namespace sluice::scheduler
