@@ -12,6 +12,7 @@
 #include "storage/accept_sql.h"
 #include "storage/errors.h"
 #include "storage/in_transaction.h"
+#include "storage/inbox_columns.h"
 #include "storage/queue_store.h"
 #include "storage/rows.h"
 
@@ -98,6 +99,9 @@ class PostgresAcceptWriter final : public AcceptWriter {
     return result;
   }
 
+  // By index of the first message with the key: the rows that were there before.
+  using Earlier = std::unordered_map<size_t, KeyRow>;
+
   absl::StatusOr<AcceptResult> Insert(pqxx::transaction_base& tx, int shard, int64_t seq,
                                       const std::vector<AcceptedMessage>& batch, Instant now) {
     if (columns_.keys.key_hash.count() > 0) tx.exec1(sql::kGenerationLock);
@@ -110,13 +114,33 @@ class PostgresAcceptWriter final : public AcceptWriter {
     result.content_partition = part_;
     const auto fresh_count = IntOf<int64_t>(row[0]);
     if (fresh_count > 0 || columns_.has_unkeyed) result.seq = seq;
-    if (fresh_count == columns_.keys.key_hash.count()) {
-      result.outcomes = Outcomes(batch, {});
-      return result;
+    Earlier earlier;
+    if (fresh_count < columns_.keys.key_hash.count()) {
+      ASSIGN_OR_RETURN(earlier, ReadEarlier(tx, batch, IntsOf(row[1])));
     }
-    ASSIGN_OR_RETURN(const auto earlier, ReadEarlier(tx, batch, IntsOf(row[1])));
     result.outcomes = Outcomes(batch, earlier);
+    PostSuppressed(tx, batch, result.outcomes);
     return result;
+  }
+
+  // Rare: most batches have none.
+  static void PostSuppressed(pqxx::transaction_base& tx, const std::vector<AcceptedMessage>& batch,
+                             const std::vector<AcceptOutcome>& outcomes) {
+    InboxColumns columns;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (outcomes[i].kind != AcceptOutcome::Kind::kAccepted) continue;
+      for (const AcceptedRecipient& recipient : batch[i].suppressed) {
+        columns.Add({.message_id = outcomes[i].message_id,
+                     .kind = "suppressed",
+                     .tenant = batch[i].tenant,
+                     .stream = batch[i].stream,
+                     .campaign = batch[i].campaign,
+                     .recipient = recipient.address,
+                     .metadata_json = recipient.metadata_json});
+      }
+    }
+    if (columns.shard.count() == 0) return;
+    tx.exec_prepared0("post_notes", columns.ToParameters().dynamic());
   }
 
   // Not a clock of its own: the batches say what time it is.
@@ -146,9 +170,6 @@ class PostgresAcceptWriter final : public AcceptWriter {
     p.Add(e.metadata).Add(e.merge_values);
     return p;
   }
-
-  // By index of the first message with the key: the rows that were there before.
-  using Earlier = std::unordered_map<size_t, KeyRow>;
 
   absl::StatusOr<Earlier> ReadEarlier(pqxx::transaction_base& tx,
                                       const std::vector<AcceptedMessage>& batch,
@@ -242,6 +263,7 @@ absl::StatusOr<std::unique_ptr<AcceptWriter>> OpenAcceptWriter(const ConnectionO
   RETURN_IF_ERROR(session->Prepare("accept", sql::kAccept));
   RETURN_IF_ERROR(session->Prepare("earlier", sql::kEarlier));
   RETURN_IF_ERROR(session->Prepare("open_partition", sql::kOpenPartition));
+  RETURN_IF_ERROR(session->Prepare("post_notes", sql::kPostNotes));
   ASSIGN_OR_RETURN(const WriterId writer, RegisterWriter(*session, now));
   return std::make_unique<PostgresAcceptWriter>(std::move(session), writer);
 }

@@ -55,6 +55,9 @@ struct AcceptedMessage {
   int16_t dsn_return = 0;
   std::string dsn_envelope_id{};
   std::vector<AcceptedRecipient> recipients{};
+  // Refused because they are suppressed: each becomes an event of kind `suppressed` when the
+  // message is new. May be there without recipients.
+  std::vector<AcceptedRecipient> suppressed{};
 };
 
 // What became of one message of a batch.
@@ -224,6 +227,11 @@ class Settler {
   // settlement of a shard that `shards` does not name, or a bad row.
   virtual absl::StatusOr<SettleResult> Settle(const std::vector<ShardEpoch>& shards,
                                               const std::vector<Settlement>& settlements) = 0;
+  // Takes at most `most` notes of the shards out of event_inbox and writes their events, as of
+  // `now`, in one transaction. A shard whose lease is no longer ours keeps its notes. On Unknown
+  // the caller repeats the call as with Settle.
+  virtual absl::StatusOr<SettleResult> TakeInbox(const std::vector<ShardEpoch>& shards, int most,
+                                                 Instant now) = 0;
   virtual absl::StatusOr<int64_t> LastSeq(int shard) = 0;
   // Deletes accept_batch rows at or below the marks and accepted before `before`, but the newest of
   // each writer that is not named gone; then the registration of those of `gone` that have no rows

@@ -130,6 +130,38 @@ reached as materialized (select shard, max(seq) as seq from written group by sha
 select array(select shard::bigint from reached order by shard),
        array(select seq from reached order by shard))sql";
 
+// Notes become events; by the first statement's locks nobody else does the same for these shards.
+inline constexpr const char* kTakeInbox = R"sql(
+with fence as materialized (
+  select s.shard, s.place, case when l.epoch = s.epoch then s.last_seq end as last_seq
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[]) with ordinality
+         as s(shard, epoch, last_seq, place)
+  left join shard_lease l on l.shard = s.shard),
+taken as (
+  delete from event_inbox b
+  where b.id = any(array(select i.id from fence f
+                         cross join lateral (select id from event_inbox o where o.shard = f.shard
+                                             order by o.id limit $4::int) i
+                         where f.last_seq is not null
+                         limit $4::int))
+  returning b.*),
+written as (
+  insert into event (shard, seq, occurred_at, message_id, queue_entry_id, attempt_id, kind, attempt,
+                     stage, reply_code, duration_micros, possible_duplicate, tenant, stream,
+                     campaign, recipient, pool, provider, site, source, mx_host, mx_address,
+                     enhanced_status, reply, reply_class, tls, egress, detail, metadata)
+  select t.shard, f.last_seq + row_number() over (partition by t.shard order by t.id),
+         timestamptz 'epoch' + $5::bigint * interval '1 microsecond',
+         t.message_id, t.queue_entry_id, 0, t.kind, 0, '', 0, 0, false, t.tenant, t.stream,
+         t.campaign, t.recipient, t.pool, t.provider, '', t.source, '', '', t.enhanced_status,
+         t.reply, t.reply_class, '', '', t.detail, t.metadata
+  from taken t join fence f on f.shard = t.shard
+  returning shard, seq),
+reached as materialized (select shard, max(seq) as seq from written group by shard)
+select array(select last_seq from fence order by place),
+       array(select shard::bigint from reached order by shard),
+       array(select seq from reached order by shard))sql";
+
 inline constexpr const char* kLastSeq = R"sql(
 select greatest((select max(seq) from event where shard = $1::smallint),
                 (select event_floor from shard_lease where shard = $1::smallint), 0))sql";

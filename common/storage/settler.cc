@@ -38,17 +38,37 @@ class SettleCall {
   }
 
   SettleResult Run(const std::vector<Settlement>& settlements) {
-    fence_.Fill(shards_);
-    Parameters locks;
-    locks.Add(fence_.shard);
-    tx_.exec_prepared1("fence_lock", locks.dynamic());
+    LockFence();
     for (const auto& round : Rounds(settlements)) Apply(round);
     Note(settlements);
     return std::move(result_);
   }
 
+  SettleResult TakeInbox(int most, Instant now) {
+    LockFence();
+    Parameters p;
+    p.Add(fence_.shard).Add(fence_.epoch).Add(fence_.last_seq);
+    const pqxx::row row = tx_.exec_prepared1("take_inbox", p.dynamic(), most, ToMicros(now));
+    KeepHeld(row[0]);
+    Advance(row[1], row[2]);
+    return std::move(result_);
+  }
+
  private:
   using Round = std::vector<const Settlement*>;
+
+  void LockFence() {
+    fence_.Fill(shards_);
+    Parameters locks;
+    locks.Add(fence_.shard);
+    tx_.exec_prepared1("fence_lock", locks.dynamic());
+  }
+
+  // Per shard its last_seq, or null when the epoch is another's.
+  void KeepHeld(const pqxx::field& last_seqs) {
+    const auto held = IntsOf(last_seqs);
+    for (size_t i = 0; i < held.size(); ++i) result_.shards[i].held = held[i].has_value();
+  }
 
   // An entry occurs at most once in a round. There is always a first one: it reads the epochs.
   static std::vector<Round> Rounds(const std::vector<Settlement>& settlements) {
@@ -68,8 +88,7 @@ class SettleCall {
     columns_.Clear();
     for (const Settlement* s : round) columns_.Add(*s, PlaceOf(s->entry_id));
     const pqxx::row row = tx_.exec_prepared1("settle", SettleParameters().dynamic());
-    const auto held = IntsOf(row[0]);
-    for (size_t i = 0; i < held.size(); ++i) result_.shards[i].held = held[i].has_value();
+    KeepHeld(row[0]);
     Advance(row[1], row[2]);
     if (!row[3].is_null()) FindMissing(round, IntsOf(row[3]));
   }
@@ -170,8 +189,18 @@ class PostgresSettler final : public Settler {
     absl::StatusOr<SettleResult> result = SettleOnce(shards, settlements);
     // An event of a day that has no partition.
     if (!IsMissingPartition(result.status())) return result;
-    RETURN_IF_ERROR(MakeDays(settlements));
+    std::set<Day> days;
+    for (const Settlement& s : settlements) days.insert(DayOf(s.occurred_at));
+    RETURN_IF_ERROR(MakeDays(days));
     return SettleOnce(shards, settlements);
+  }
+
+  absl::StatusOr<SettleResult> TakeInbox(const std::vector<ShardEpoch>& shards, int most,
+                                         Instant now) override {
+    absl::StatusOr<SettleResult> result = TakeInboxOnce(shards, most, now);
+    if (!IsMissingPartition(result.status())) return result;
+    RETURN_IF_ERROR(MakeDays({DayOf(now)}));
+    return TakeInboxOnce(shards, most, now);
   }
 
   absl::StatusOr<int64_t> LastSeq(int shard) override {
@@ -226,9 +255,15 @@ class PostgresSettler final : public Settler {
         });
   }
 
-  absl::Status MakeDays(const std::vector<Settlement>& settlements) {
-    std::set<Day> days;
-    for (const Settlement& s : settlements) days.insert(DayOf(s.occurred_at));
+  absl::StatusOr<SettleResult> TakeInboxOnce(const std::vector<ShardEpoch>& shards, int most,
+                                             Instant now) {
+    return InTransaction<SettleResult>(
+        *session_, "take inbox", [&](pqxx::transaction_base& tx) -> absl::StatusOr<SettleResult> {
+          return SettleCall(tx, fence_, columns_, shards).TakeInbox(most, now);
+        });
+  }
+
+  absl::Status MakeDays(const std::set<Day>& days) {
     if (days.size() > kMostNewDays) {
       return absl::InvalidArgumentError("settle: events of too many different days");
     }
@@ -251,6 +286,7 @@ absl::StatusOr<std::unique_ptr<Settler>> OpenSettler(const ConnectionOptions& op
   RETURN_IF_ERROR(session->Prepare("settle", sql::kSettle));
   RETURN_IF_ERROR(session->Prepare("still_there", sql::kStillThere));
   RETURN_IF_ERROR(session->Prepare("note", sql::kNote));
+  RETURN_IF_ERROR(session->Prepare("take_inbox", sql::kTakeInbox));
   RETURN_IF_ERROR(session->Prepare("last_seq", sql::kLastSeq));
   RETURN_IF_ERROR(session->Prepare("trim_batches", sql::kTrimBatches));
   RETURN_IF_ERROR(session->Prepare("trim_writers", sql::kTrimWriters));

@@ -225,6 +225,7 @@ bool Core::Turn() {
   SweepExpired(now);
   const bool more = MayRelease() && Release(now);
   StartSettling(steady);
+  TakeInbox(steady);
   AskPostgres(steady);
   Flush();
   return more;

@@ -132,6 +132,8 @@ class Core {
   void OnSettled(const storage::SettleResult& result);
   // Nothing was written; the same again later.
   void OnSettleFailed();
+  void OnInboxTaken(const storage::SettleResult& result);
+  void OnInboxFailed();
 
   // ---- policy and sources ----
   void SetPolicy(int64_t revision, const PolicyDocument& policy);
@@ -218,6 +220,11 @@ class Core {
   // core_settle.cc
   void OnReport(Session session, const AttemptReport& report);
   void StartSettling(SteadyInstant steady);
+  // One transaction at a time numbers events: after a settlement or, when nothing is to be settled, twice a second.
+  void TakeInbox(SteadyInstant steady);
+  std::vector<storage::ShardEpoch> Epochs() const;
+  // Takes over the last event numbers; answers the shards whose lease is another's.
+  absl::flat_hash_set<int> KeepNumbers(const storage::SettleResult& result);
   void Settled(const Unsettled& item);
   void Acknowledge(const Unsettled& item);
   void PutUnsettled(Unsettled item);
@@ -262,7 +269,8 @@ class Core {
   std::deque<Unsettled> unsettled_;
   std::vector<Unsettled> settling_;
   SteadyInstant oldest_unsettled_{}, retry_settle_at_{};
-  bool settle_under_way_ = false;
+  SteadyInstant inbox_at_{};
+  bool settle_under_way_ = false;  // Or an inbox is being taken.
   int slow_start_ = 0;
   // Ended by a report while their rows were still being loaded: the load must not bring them back.
   absl::flat_hash_set<int64_t> ended_unloaded_;

@@ -42,6 +42,8 @@ class CorePorts {
   virtual void TrimBatches(std::vector<Mark> marks, std::vector<int64_t> gone, Instant before) = 0;
   // → Core::OnSettled; at most one under way.
   virtual void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) = 0;
+  // Notes of the event inbox become events. → Core::OnInboxTaken; never beside a Settle.
+  virtual void TakeInbox(std::vector<storage::ShardEpoch> shards, int most, Instant now) = 0;
   // Best effort: domain_route rows.
   virtual void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) = 0;
 };

@@ -13,6 +13,8 @@ using Change = storage::Settlement::Change;
 constexpr int kDelivered = 1;
 constexpr int kDeferred = 2;
 constexpr auto kSettleRetry = std::chrono::milliseconds(200);
+constexpr auto kInboxEvery = std::chrono::milliseconds(500);
+constexpr int kInboxBatch = 1'000;
 constexpr size_t kMostEndedUnloaded = 1'000'000;
 
 std::string_view KindOf(int disposition) {
@@ -153,9 +155,7 @@ void Core::StartSettling(SteadyInstant steady) {
   ports_.Settle(std::move(epochs), std::move(settlements));
 }
 
-void Core::OnSettled(const storage::SettleResult& result) {
-  settle_under_way_ = false;
-  std::vector<Unsettled> done = std::exchange(settling_, {});
+absl::flat_hash_set<int> Core::KeepNumbers(const storage::SettleResult& result) {
   absl::flat_hash_set<int> lost;
   for (const storage::SettleResult::Shard& shard : result.shards) {
     const auto it = shards_.find(shard.shard);
@@ -165,6 +165,34 @@ void Core::OnSettled(const storage::SettleResult& result) {
       it->second.last_seq = shard.last_seq;
     }
   }
+  return lost;
+}
+
+std::vector<storage::ShardEpoch> Core::Epochs() const {
+  std::vector<storage::ShardEpoch> epochs;
+  for (const auto& [shard, state] : shards_) epochs.push_back({shard, state.epoch, state.last_seq});
+  return epochs;
+}
+
+void Core::TakeInbox(SteadyInstant steady) {
+  if (settle_under_way_ || shards_.empty() || steady < inbox_at_ || steady >= lease_until_) return;
+  inbox_at_ = steady + kInboxEvery;
+  settle_under_way_ = true;
+  ports_.TakeInbox(Epochs(), kInboxBatch, clock_.Now());
+}
+
+void Core::OnInboxTaken(const storage::SettleResult& result) {
+  settle_under_way_ = false;
+  const absl::flat_hash_set<int> lost = KeepNumbers(result);
+  if (!lost.empty()) OnShardsLost({lost.begin(), lost.end()});
+}
+
+void Core::OnInboxFailed() { settle_under_way_ = false; }
+
+void Core::OnSettled(const storage::SettleResult& result) {
+  settle_under_way_ = false;
+  std::vector<Unsettled> done = std::exchange(settling_, {});
+  const absl::flat_hash_set<int> lost = KeepNumbers(result);
   for (Unsettled& item : done) {
     const int shard = static_cast<int>(item.settlement.entry_id >> 56);
     if (lost.contains(shard) || !shards_.contains(shard)) {

@@ -278,54 +278,6 @@ void StoragePorts::DoFetch(const std::vector<FetchRequest>& requests) {
   Post([rows = *std::move(fetched)](Core& core) mutable { core.OnFetched(std::move(rows)); });
 }
 
-// ---- settling -----------------------------------------------------------------------------------
-
-void StoragePorts::Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) {
-  settles_.Post([this, shards = std::move(shards), settlements = std::move(settlements)] {
-    DoSettle(shards, settlements);
-  });
-}
-
-// After a commit in doubt the very same transaction is judged by the event numbers: each settlement writes an event, so a
-// number that rose says that all of it was committed.
-absl::StatusOr<storage::SettleResult> StoragePorts::TrySettle(
-    const std::vector<storage::ShardEpoch>& shards, const std::vector<storage::Settlement>& settlements) {
-  if (settler_ == nullptr) {
-    ASSIGN_OR_RETURN(settler_, storage::OpenSettler(connection_));
-  }
-  if (in_doubt_) {
-    storage::SettleResult committed;
-    bool rose = false;
-    for (const storage::ShardEpoch& shard : shards) {
-      ASSIGN_OR_RETURN(const int64_t last, settler_->LastSeq(shard.shard));
-      rose = rose || last > shard.last_seq;
-      committed.shards.push_back({.shard = shard.shard, .held = true, .last_seq = last});
-    }
-    in_doubt_ = false;
-    if (rose) return committed;
-  }
-  return settler_->Settle(shards, settlements);
-}
-
-void StoragePorts::DoSettle(const std::vector<storage::ShardEpoch>& shards,
-                            const std::vector<storage::Settlement>& settlements) {
-  absl::StatusOr<storage::SettleResult> result = TrySettle(shards, settlements);
-  while (!result.ok() && (result.status().code() == absl::StatusCode::kUnknown || in_doubt_) && !stopping_) {
-    in_doubt_ = true;
-    settler_.reset();
-    log_.Warn("settle_in_doubt", {{"error", View(result.status().message())}});
-    Backoff();
-    result = TrySettle(shards, settlements);
-  }
-  if (!result.ok()) {
-    log_.Warn("settle_failed", {{"error", View(result.status().message())}});
-    settler_.reset();
-    Post([](Core& core) { core.OnSettleFailed(); });
-    return;
-  }
-  Post([result = *std::move(result)](Core& core) { core.OnSettled(result); });
-}
-
 // ---- routes -------------------------------------------------------------------------------------
 
 void StoragePorts::StoreRoute(std::string domain, std::string site, std::string provider, Instant now) {

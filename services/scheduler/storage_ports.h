@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -34,6 +35,7 @@ class StoragePorts final : public CorePorts {
   void CheckWriters(std::vector<int64_t> writers) override;
   void TrimBatches(std::vector<Mark> marks, std::vector<int64_t> gone, Instant before) override;
   void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) override;
+  void TakeInbox(std::vector<storage::ShardEpoch> shards, int most, Instant now) override;
   void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) override;
 
  private:
@@ -41,9 +43,11 @@ class StoragePorts final : public CorePorts {
   void DoLoadShard(int shard, int64_t epoch);
   void DoLoadRange(int shard, int64_t epoch, int64_t first, int64_t last);
   void DoFetch(const std::vector<FetchRequest>& requests);
-  void DoSettle(const std::vector<storage::ShardEpoch>& shards, const std::vector<storage::Settlement>& settlements);
-  absl::StatusOr<storage::SettleResult> TrySettle(const std::vector<storage::ShardEpoch>& shards,
-                                                  const std::vector<storage::Settlement>& settlements);
+  using NumberingTransaction = std::function<absl::StatusOr<storage::SettleResult>()>;
+  absl::StatusOr<storage::SettleResult> Number(const std::vector<storage::ShardEpoch>& shards,
+                                               const NumberingTransaction& transaction);
+  absl::StatusOr<storage::SettleResult> TryNumber(const std::vector<storage::ShardEpoch>& shards,
+                                                  const NumberingTransaction& transaction);
   void FlushRoutes();
   template <class F>
   void Post(F call) {

@@ -12,6 +12,7 @@
 #include "storage/accept_sql.h"
 #include "storage/cluster.h"
 #include "storage/event_sql.h"
+#include "storage/inbox_columns.h"
 #include "storage/mail.h"
 #include "storage/read_sql.h"
 #include "storage/settle_sql.h"
@@ -35,6 +36,8 @@ const Statement kStatements[] = {
     {"settle", sql::kSettle, Planning::kByKeyHashed},
     {"still_there", sql::kStillThere, Planning::kByKeyHashed},
     {"note", sql::kNote, Planning::kByKeyHashed},
+    {"take_inbox", sql::kTakeInbox, Planning::kByKeyHashed},
+    {"post_notes", sql::kPostNotes},
     {"last_seq", sql::kLastSeq, Planning::kByKeyHashed},
     {"trim_batches", sql::kTrimBatches},
     {"trim_writers", sql::kTrimWriters, Planning::kByKeyHashed},
@@ -102,7 +105,7 @@ class PlanTest : public StorageTest {
 // none is read whole.
 std::vector<std::string> UnboundedScans(const std::string& plan) {
   const std::regex scan(
-      R"(.*Scan.* on (queue_entry|message|submission|event|accept_batch)(_[0-9]+)?( .*)?)");
+      R"(.*Scan.* on (queue_entry|message|submission|event|accept_batch|event_inbox)(_[0-9]+)?( .*)?)");
   std::vector<std::string> lines, found;
   std::istringstream in(plan);
   for (std::string line; std::getline(in, line);) lines.push_back(line);

@@ -58,10 +58,11 @@ class FakeWorld final : public CorePorts {
   void CheckWriters(std::vector<int64_t> writers) override { checks = std::move(writers); }
   void TrimBatches(std::vector<Mark>, std::vector<int64_t>, Instant) override {}
   void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) override {
-    ASSERT_TRUE(settling.empty()) << "one transaction at a time";
+    ASSERT_TRUE(settling.empty() && inbox_shards.empty()) << "one transaction at a time";
     settling_shards = std::move(shards);
     settling = std::move(settlements);
   }
+  void TakeInbox(std::vector<storage::ShardEpoch> shards, int, Instant) override { inbox_shards = std::move(shards); }
   void StoreRoute(std::string, std::string, std::string, Instant) override {}
 
   std::vector<std::pair<uint32_t, std::string>> lookups;
@@ -73,6 +74,8 @@ class FakeWorld final : public CorePorts {
   std::vector<Mark> tail_marks;
   std::vector<storage::ShardEpoch> settling_shards;
   std::vector<storage::Settlement> settling;
+  std::vector<storage::ShardEpoch> inbox_shards;  // An inbox is being taken.
+  int64_t notes = 0;                              // That the next taking finds, all of the first shard.
   std::vector<storage::Settlement> events;  // Committed, in order.
 };
 
@@ -156,7 +159,7 @@ class CoreRig {
   void Run() {
     for (int i = 0; i < 200; ++i) {
       core.Turn();
-      if (!AnswerDns() && !Commit()) return;
+      if (!AnswerDns() && !Commit() && !TakeInbox()) return;
     }
     FAIL() << "the core does not come to rest";
   }
@@ -170,6 +173,15 @@ class CoreRig {
       core.OnResolved(domain, answer, answer.hosts);
     }
     return !lookups.empty();
+  }
+  bool TakeInbox() {
+    if (world.inbox_shards.empty()) return false;
+    storage::SettleResult result;
+    for (const storage::ShardEpoch& shard : std::exchange(world.inbox_shards, {})) {
+      result.shards.push_back({shard.shard, true, shard.last_seq + std::exchange(world.notes, 0)});
+    }
+    core.OnInboxTaken(result);
+    return true;
   }
   bool Commit() {
     if (world.settling.empty()) return false;

@@ -309,6 +309,22 @@ TEST_F(CoreTest, AStaleDeliveryEndsAnEntryThatIsBeingTriedElsewhere) {
   EXPECT_THAT(other->recalled, ElementsAre(first.entry_id));
 }
 
+TEST_F(CoreTest, EventsAreNumberedOnAfterTheNotesOfTheInbox) {
+  rig.world.notes = 3;
+  rig.Pass(std::chrono::seconds(1), {"egress-1"});
+  rig.Run();
+  ASSERT_EQ(rig.world.notes, 0);
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  rig.Report("egress-1", port->released[0], kDelivered, 1);
+  while (rig.world.settling.empty()) {
+    rig.core.Turn();
+    rig.TakeInbox();
+  }
+  ASSERT_THAT(rig.world.settling_shards, SizeIs(1));
+  EXPECT_EQ(rig.world.settling_shards[0].last_seq, 3);
+}
+
 TEST_F(CoreTest, ADeliveryReportedForAnEndedEntryIsOnlyALateDelivery) {
   rig.HandOff(rig.Batch(1, 1));
   rig.Run();
