@@ -203,6 +203,8 @@ class Core {
   int Serve(FlowNumber number, Instant now, int most);
   void Begin(Slot slot, uint16_t source, const FlowKey& key);
   void Send(int64_t id, InFlight& flight, EntryPayload payload);
+  // It was suppressed after it was accepted: ends without an attempt.
+  void EndSuppressed(int64_t id);
   Instant RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
 

@@ -140,6 +140,10 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
   const Facts& facts = facts_[entry.facts];
   const Site& site = domains_.site(flight.site);
   Egress& egress = fleet_.egress(flight.egress);
+  if (ports_.IsSuppressed(names_.Name(facts.tenant), payload.recipient)) {
+    EndSuppressed(id);
+    return;
+  }
   if (!egress.connected()) {
     Requeue(id, false);
     return;
@@ -167,6 +171,24 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .mx_hosts = site.hosts,
                                  .priority = entry.priority,
                                  .not_after = FromTicks(entry.expires)});
+}
+
+void Core::EndSuppressed(int64_t id) {
+  const auto it = in_flight_.find(id);
+  const InFlight flight = it->second;
+  FinishFlight(id, flight);
+  in_flight_.erase(it);
+  Entry& entry = index_[flight.slot];
+  entry.place = Place::kSettling;
+  storage::Settlement settlement;
+  settlement.entry_id = id;
+  settlement.message_id = flight.message_id;
+  settlement.occurred_at = clock_.Now();
+  settlement.attempts = static_cast<int16_t>(entry.attempts);
+  settlement.kind = "suppressed";
+  settlement.detail = "suppressed after it was accepted";
+  CoreMetrics::Add(metrics_.suppressed);
+  PutUnsettled({.settlement = std::move(settlement)});
 }
 
 Instant Core::RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now) {

@@ -46,12 +46,15 @@ bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource
 
 ControlLoop::ControlLoop(ControlOptions options, storage::ConnectionOptions connection,
                          storage::PolicyStore& policies, storage::AssignmentStore& assignments,
-                         storage::NodeStore& nodes, ParsePolicy parse, Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
+                         storage::NodeStore& nodes, storage::SuppressionStore& suppression_store,
+                         storage::SuppressionSet& suppressions, ParsePolicy parse, Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
     : options_(options),
       connection_(std::move(connection)),
       policies_(policies),
       assignments_(assignments),
       nodes_(nodes),
+      suppression_store_(suppression_store),
+      suppressions_(suppressions),
       parse_(std::move(parse)),
       core_(core),
       mailbox_(mailbox),
@@ -187,6 +190,7 @@ std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
 
 absl::Status ControlLoop::Round() {
   RETURN_IF_ERROR(FollowPolicy());
+  RETURN_IF_ERROR(suppressions_.Follow(suppression_store_, clock_.Steady()));
   RETURN_IF_ERROR(Beat());
   RETURN_IF_ERROR(RecordResults());
   ASSIGN_OR_RETURN(std::vector<storage::SourceAssignment> current, assignments_.List());
@@ -336,6 +340,9 @@ void ControlLoop::Upkeep() {
     for (const std::string& name : result->created) log_.Info("partition_created", {{"name", name}});
     for (const std::string& name : result->dropped) log_.Info("partition_dropped", {{"name", name}});
   };
+  if (const auto expired = suppression_store_.Expire(now); !expired.ok()) {
+    log_.Warn("upkeep_failed", {{"what", "suppressions"}, {"error", View(expired.status().message())}});
+  }
   report("content", upkeep_->KeepContent(options_.content, now));
   report("events", upkeep_->KeepEvents(policy_.event_retention, now));
   if (const auto rotated = upkeep_->RotateSubmissions(std::chrono::hours(24), now); !rotated.ok()) {

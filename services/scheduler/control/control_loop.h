@@ -23,6 +23,7 @@
 #include "storage/connection.h"
 #include "storage/node_store.h"
 #include "storage/policy_store.h"
+#include "storage/suppression_set.h"
 #include "storage/upkeep.h"
 
 namespace sluice::scheduler {
@@ -40,7 +41,8 @@ class ControlLoop {
   // `parse` reads the stored document.
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
   ControlLoop(ControlOptions options, storage::ConnectionOptions connection, storage::PolicyStore& policies,
-              storage::AssignmentStore& assignments, storage::NodeStore& nodes, ParsePolicy parse, Core& core, Mailbox& mailbox,
+              storage::AssignmentStore& assignments, storage::NodeStore& nodes, storage::SuppressionStore& suppression_store,
+              storage::SuppressionSet& suppressions, ParsePolicy parse, Core& core, Mailbox& mailbox,
               const Clock& clock, const Logger& log);
   ~ControlLoop();
   // Ends the thread; before the core's thread ends.
@@ -83,6 +85,8 @@ class ControlLoop {
   storage::PolicyStore& policies_;
   storage::AssignmentStore& assignments_;
   storage::NodeStore& nodes_;
+  storage::SuppressionStore& suppression_store_;
+  storage::SuppressionSet& suppressions_;
   const ParsePolicy parse_;
   Core& core_;
   Mailbox& mailbox_;

@@ -64,6 +64,11 @@ class FakeWorld final : public CorePorts {
   }
   void TakeInbox(std::vector<storage::ShardEpoch> shards, int, Instant) override { inbox_shards = std::move(shards); }
   void StoreRoute(std::string, std::string, std::string, Instant) override {}
+  bool IsSuppressed(std::string_view tenant, std::string_view recipient) const override {
+    return suppressed.contains({std::string(tenant), std::string(recipient)});
+  }
+
+  std::set<std::pair<std::string, std::string>> suppressed;  // (tenant, recipient)
 
   std::vector<std::pair<uint32_t, std::string>> lookups;
   std::vector<FetchRequest> fetches;

@@ -38,6 +38,19 @@ TEST_F(CoreTest, HandsWhatWasHandedOffToAnEgressAndSettlesItsReport) {
   EXPECT_EQ(rig.core.Snapshot().content_bytes, 0);
 }
 
+TEST_F(CoreTest, WhoWasSuppressedAfterAcceptanceIsNotSentTo) {
+  rig.world.suppressed.insert({"shop", "u@d.test"});
+  rig.HandOff(rig.Batch(1, 1));
+  rig.HandOff(rig.Batch(2, 10, 1, "e.test"));
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(1));
+  EXPECT_EQ(port->released[0].payload.recipient, "u@e.test");
+  ASSERT_THAT(rig.Kinds(), ElementsAre("suppressed"));
+  EXPECT_EQ(rig.world.events[0].change, storage::Settlement::Change::kEnd);
+  EXPECT_EQ(rig.core.Snapshot().entries, 1);
+  EXPECT_EQ(rig.core.Snapshot().in_flight, 1);
+}
+
 TEST_F(CoreTest, AcknowledgesAReportOnlyAfterItsCommit) {
   rig.HandOff(rig.Batch(1, 1));
   rig.Run();
