@@ -145,6 +145,9 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
     source.epoch = from.epoch();
     if (from.limits().connections() > 0) source.limits.connections = from.limits().connections();
     source.limits.messages_per_connection = from.limits().messages_per_connection();
+    if (from.limits().recipients_per_transaction() > 0) {
+      source.limits.recipients_per_transaction = from.limits().recipients_per_transaction();
+    }
     sources.push_back(std::move(source));
   }
   return sources;

@@ -95,14 +95,35 @@ std::optional<OpenRequest> Path::NextRequest() const {
   return request;
 }
 
-EntryPtr Path::TakeNext(Rendered& rendered) {
+Shipment Path::TakeNext() {
+  Shipment shipment;
   while (HasRoomForNext()) {
     EntryPtr entry = queue_.Pop();
-    if (entry == nullptr) return nullptr;
+    if (entry == nullptr) break;
     around_.metrics.ready.Add(-1);
-    if (Prepare(*entry, rendered)) return entry;
+    if (!Prepare(*entry, shipment.rendered)) continue;
+    const Entry& first = *entry;
+    shipment.entries.push_back(std::move(entry));
+    if (first.content.has_others() && IsSameForAll(*first.content)) {
+      queue_.PopMates(first, MostRecipients() - 1, shipment.entries);
+      around_.metrics.ready.Add(1 - static_cast<int64_t>(shipment.entries.size()));
+    }
+    break;
   }
-  return nullptr;
+  return shipment;
+}
+
+size_t Path::MostRecipients() const {
+  const int wanted = source_->assigned.limits.recipients_per_transaction;
+  const size_t most = std::clamp<size_t>(static_cast<size_t>(std::max(wanted, 1)), 1,
+                                         kMaxRecipientsPerTransaction);
+  const bool is_limited = recipient_limit_ != 0 && around_.clock.Steady() < recipient_limit_until_;
+  return is_limited ? std::min(most, recipient_limit_) : most;
+}
+
+void Path::LimitRecipients(size_t most) {
+  recipient_limit_ = most;
+  recipient_limit_until_ = around_.clock.Steady() + kRecipientLimitFor;
 }
 
 bool Path::HasRoomForNext() const {
@@ -119,16 +140,20 @@ bool Path::Prepare(Entry& entry, Rendered& rendered) {
     GiveBack(around_, entry, ReturnReason::kContent);
     return false;
   }
-  if (!around_.custody.TryBegin(entry)) {
-    GiveBack(around_, entry, ReturnReason::kLease);
-    return false;
-  }
   if (sound.ok()) return true;
   AttemptFacts facts;
   facts.reply = LocalReply({4, 3, 0}, View(sound.message()));
   facts.started_at = around_.clock.Now();
-  Conclude(around_, counters_, entry, std::move(facts));
+  End(entry, std::move(facts));
   return false;
+}
+
+void Path::End(Entry& entry, AttemptFacts facts) {
+  if (around_.custody.TryBegin(entry)) {
+    Conclude(around_, counters_, entry, std::move(facts));
+  } else {
+    GiveBack(around_, entry, ReturnReason::kLease);
+  }
 }
 
 void Path::PutBack(EntryPtr entry) {
@@ -160,17 +185,13 @@ void Path::FailWaiting(const OpenedSession& opened) {
   const Instant now = around_.clock.Now();
   while (EntryPtr entry = queue_.Pop()) {
     around_.metrics.ready.Add(-1);
-    if (!around_.custody.TryBegin(*entry)) {
-      GiveBack(around_, *entry, ReturnReason::kLease);
-      continue;
-    }
     AttemptFacts facts;
     facts.stage = opened.stage;
     facts.reply = opened.reply;
     facts.mx_host = opened.host;
     facts.mx_address = opened.address;
     facts.started_at = now;
-    Conclude(around_, counters_, *entry, std::move(facts));
+    End(*entry, std::move(facts));
   }
 }
 

@@ -4,6 +4,8 @@
 
 namespace sluice::egress {
 
+bool IsSameForAll(const Content& content) { return !content.fields().has_merge; }
+
 absl::Status Render(const Entry& entry, Rendered& out) {
   if (entry.content->fields().has_merge) {
     return absl::UnimplementedError("merge fields cannot be rendered here");

@@ -17,6 +17,10 @@ struct Rendered {
   std::shared_ptr<const DecodedBody> body;
 };
 
+// Whether all recipients of a message get the same bytes and the same return path, so that they may
+// share a transaction.
+bool IsSameForAll(const Content& content);
+
 // `entry` has its content and outlives `out`. DataLoss: the stored bytes are broken. Unimplemented:
 // the message has merge fields, which must never go out as they are.
 [[nodiscard]] absl::Status Render(const Entry& entry, Rendered& out);

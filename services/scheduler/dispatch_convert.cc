@@ -133,6 +133,7 @@ v1::Assignment ToProto(const std::vector<AssignedSource>& sources) {
     to.set_epoch(source.epoch);
     to.mutable_limits()->set_connections(source.connections);
     to.mutable_limits()->set_messages_per_connection(source.messages_per_connection);
+    to.mutable_limits()->set_recipients_per_transaction(source.recipients_per_transaction);
   }
   return out;
 }

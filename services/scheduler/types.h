@@ -77,7 +77,7 @@ struct DeliverBatch {
 struct AssignedSource {
   std::string name, bind, ehlo;
   int64_t epoch = 0;
-  int connections = 20, messages_per_connection = 0;
+  int connections = 20, messages_per_connection = 0, recipients_per_transaction = 100;
 };
 
 struct AttemptReport {

@@ -21,8 +21,7 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
                      .bind = source.bind,
                      .ehlo = source.ehlo,
                      .epoch = epoch,
-                     .connections = kDefaultConnections,
-                     .messages_per_connection = 0};
+                     .connections = kDefaultConnections};
   for (const bool named : {false, true}) {
     for (const ShapingRule& rule : policy.shaping) {
       Match only;
@@ -30,6 +29,7 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
       if (rule.match != only) continue;
       if (rule.connections) out.connections = *rule.connections;
       if (rule.messages_per_connection) out.messages_per_connection = *rule.messages_per_connection;
+      if (rule.recipients_per_transaction) out.recipients_per_transaction = *rule.recipients_per_transaction;
     }
   }
   return out;
@@ -38,7 +38,8 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
 bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const AssignedSource& x, const AssignedSource& y) {
     return x.name == y.name && x.bind == y.bind && x.ehlo == y.ehlo && x.epoch == y.epoch &&
-           x.connections == y.connections && x.messages_per_connection == y.messages_per_connection;
+           x.connections == y.connections && x.messages_per_connection == y.messages_per_connection &&
+           x.recipients_per_transaction == y.recipients_per_transaction;
   });
 }
 
