@@ -41,11 +41,13 @@ std::string DefaultId() {
   return Cat(host, "-", ::getpid());
 }
 
+// Every caller is one of ours and goes as far as its role: with TLS, a certificate is required.
 absl::StatusOr<std::unique_ptr<wire::Server>> Serve(const std::string& listen, const wire::CredentialsConfig& credentials,
                                                     std::vector<grpc::Service*> services) {
   wire::ServerOptions options;
   options.listen = {listen};
   options.credentials = credentials;
+  options.credentials.client_auth = !credentials.plaintext;
   return wire::Server::Start(options, services);
 }
 
