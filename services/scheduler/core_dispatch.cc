@@ -85,7 +85,6 @@ void Core::OnInventory(Session session, const std::vector<int64_t>& ids, bool co
   }
   egress.reconciled = egress.inventory_complete = true;
   flows_.WakePools();
-  credit_freed_ += egress.credit_entries;
 }
 
 void Core::Claim(EgressNumber egress, int64_t id) {
@@ -99,7 +98,6 @@ void Core::Claim(EgressNumber egress, int64_t id) {
   if (slot == kNoSlot && !shard->second.loading) return;  // Ended: its report is a repetition.
   if (slot != kNoSlot) {
     if (index_[slot].place == Place::kSettling) return;
-    if (index_[slot].place == Place::kHeld) --held_count_;
     slot = TakeOut(slot);
     contents_.Drop(id, index_[slot].message_id());
     index_[slot].place = Place::kInFlight;
@@ -177,7 +175,6 @@ void Core::RequeueAllOf(EgressNumber number, const absl::flat_hash_set<int64_t>*
 void Core::FinishFlight(int64_t id, const InFlight& flight) {
   Egress& egress = fleet_.egress(flight.egress);
   --egress.in_flight;
-  ++credit_freed_;
   if (egress.suspect == id) egress.suspect = 0;
   if (flight.source == kNoSource) return;  // From an inventory: nothing of it is kept here.
   if (flight.sent) {
@@ -189,6 +186,8 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
     }
   }
   contents_.Detach(flight.message_id);
+  if (flight.probe) --egress.probes;
+  if (const auto it = egress.by_tenant.find(flight.tenant); --it->second == 0) egress.by_tenant.erase(it);
   Path& path = fleet_.path(flight.source, flight.site);
   if (path.in_flight > 0) --path.in_flight;
   fleet_.Settle(flight.source, flight.site);

@@ -205,6 +205,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
        .extended = [&](SteadyInstant until) { mailbox.Post([&core, until] { core.OnLeaseExtended(until); }); },
        .lost = [&](std::vector<int> shards) { mailbox.Post([&core, shards] { core.OnShardsLost(shards); }); },
        .control = [&](bool held) { control.SetControl(held); },
+       .counted = [&](int shards) { mailbox.Post([&core, shards] { core.OnShardCount(shards); }); },
        .skew =
            [&](Duration skew) {
              const bool fine = skew < kMostSkew && skew > -kMostSkew;
