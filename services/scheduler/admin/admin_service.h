@@ -6,7 +6,6 @@
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
 #include "scheduler/admin/status.h"
-#include "scheduler/admin/suppressions.h"
 
 namespace grpc {
 class Service;
@@ -23,6 +22,6 @@ class AdminFace {
 // The server must be drained before the face is destroyed; what was taken is finished then. The
 // others must outlive it.
 std::unique_ptr<AdminFace> MakeAdminFace(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status,
-                                         SuppressionAdmin& suppressions, int threads = 4);
+                                         int threads = 4);
 
 }  // namespace sluice::scheduler
