@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(postgresql-15 ca-certificates openssl)
-build=(build-essential cmake ninja-build ccache pkg-config protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev
+build=(build-essential cmake ninja-build ccache mold pkg-config protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev
   libabsl-dev libssl-dev libpq-dev libpqxx-dev prometheus-cpp-dev libasio-dev libunbound-dev libevent-dev libre2-dev liblz4-dev
   libzstd-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libpsl-dev python3 python3-yaml
   libgtest-dev

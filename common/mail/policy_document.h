@@ -24,6 +24,16 @@ enum class Priority : uint8_t { kNormal = 1, kHigh = 2 };
 std::string_view ToString(Priority priority);
 std::optional<Priority> ParsePriority(std::string_view name);
 
+// How long an address stays suppressed.
+struct SuppressionLife {
+  bool is_on = true;
+  std::optional<Duration> age = {};  // Absent = for ever.
+  friend bool operator==(const SuppressionLife&, const SuppressionLife&) = default;
+};
+struct SuppressionLives {
+  SuppressionLife bounce = {}, complaint = {}, unsubscribe = {};
+};
+
 struct TenantPolicy {
   std::string name = {};
   std::vector<std::string> streams = {};
@@ -31,6 +41,7 @@ struct TenantPolicy {
   std::vector<std::string> sender_domains = {};
   std::optional<Rate> rate = {};
   std::optional<int64_t> pending = {};
+  SuppressionLives suppress = {};
 };
 
 struct StreamPolicy {

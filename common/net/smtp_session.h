@@ -82,7 +82,10 @@ struct SmtpTransaction {
   std::string_view return_path;                  // without <>; empty = null sender
   std::span<const std::string_view> recipients;  // without <>; 1 to kMaxRecipientsPerTransaction
   TransactionContent content;
+  // Asked (by index) right before a recipient's RCPT goes out; no means that it does not. Optional.
+  std::function<bool(size_t)> may_send;
 };
+// What every server must take (RFC 5321 §4.5.3.1.8).
 constexpr size_t kMaxRecipientsPerTransaction = 100;
 
 struct RecipientResult {
@@ -91,6 +94,11 @@ struct RecipientResult {
   // The last byte of content was handed to the network and no reply came: the peer may have the
   // message.
   bool unknown_after_dot = false;
+  // `may_send` said no: nothing was said to the peer about this recipient.
+  bool is_withheld = false;
+  // The peer took as many recipients as it wants in one transaction before this one, and has not
+  // judged it: send it in another transaction (RFC 5321 §4.5.3.1.10). Some other was accepted.
+  bool is_postponed = false;
 
   bool is_delivered() const { return outcome.stage == Stage::kBody && outcome.is_positive(); }
 };
@@ -140,7 +148,7 @@ class SmtpSession {
   // During Send: the last byte of content has been handed to the network, the reply is awaited. A
   // drain waits for these and aborts the others.
   bool is_past_dot() const;
-  size_t transaction_count() const;  // transactions begun on this connection
+  size_t transaction_count() const;  // of Send, on this connection
   const Extensions& extensions() const;
   const TlsFacts* tls() const;  // null in plain text
   const SmtpReply& greeting() const;

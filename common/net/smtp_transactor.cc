@@ -15,6 +15,15 @@ constexpr size_t kOneWriteBytes = 256 * 1024;
 
 bool IsCompleted(const SmtpReply& reply) { return reply.code >= 200 && reply.code < 300; }
 
+// To RCPT. RFC 5321 §4.5.3.1.10: 452, and 552 from old servers; with an enhanced status it is that
+// which tells (4.5.3), for 452 has other meanings, too.
+bool SaysTooManyRecipients(const SmtpReply& reply) {
+  if (reply.enhanced.has_value()) {
+    return reply.code >= 400 && reply.enhanced->subject == 5 && reply.enhanced->detail == 3;
+  }
+  return reply.code == 452 || reply.code == 552;
+}
+
 }  // namespace
 
 asio::awaitable<TransactionResult> SmtpTransactor::Run(const SmtpTransaction& transaction) {
@@ -29,10 +38,10 @@ asio::awaitable<TransactionResult> SmtpTransactor::Run(const SmtpTransaction& tr
     DecideRest({Stage::kLocal, Ending::kLocal, *std::move(refusal)});
   } else if (PrepareEnvelope(transaction)) {
     content_.Prepare(/*stuff_dots=*/!uses_bdat_);
-    if (peer_.pipelining && options_.use_pipelining) {
+    if (IsPipelined()) {
       co_await RunPipelined();
     } else {
-      co_await RunStepwise();
+      co_await RunStepwise(transaction);
     }
   }
   is_past_dot_ = false;
@@ -70,6 +79,17 @@ std::optional<SmtpReply> SmtpTransactor::RefuseLocally(const TransactionContent&
   return std::nullopt;
 }
 
+bool SmtpTransactor::MaySend(const SmtpTransaction& transaction, size_t recipient) {
+  if (!transaction.may_send || transaction.may_send(recipient)) {
+    return true;
+  }
+  RecipientResult& result = result_.recipients[recipient];
+  result.outcome = {Stage::kLocal, Ending::kLocal, LocalReply({4, 3, 2}, "withheld")};
+  result.is_withheld = true;
+  progress_[recipient] = Progress::kDecided;
+  return false;
+}
+
 // Recipients that do not fit a command are decided here; false when there is nothing to send.
 bool SmtpTransactor::PrepareEnvelope(const SmtpTransaction& transaction) {
   commands_.clear();
@@ -93,11 +113,14 @@ bool SmtpTransactor::PrepareEnvelope(const SmtpTransaction& transaction) {
   add_step(Step::Kind::kMail, 0);
   const size_t envelope_steps = steps_.size();
   for (size_t i = 0; i < transaction.recipients.size(); ++i) {
+    const size_t line_begin = commands_.size();
     if (absl::Status status = AppendRcpt(commands_, transaction.recipients[i], smtputf8);
         !status.ok()) {
       result_.recipients[i].outcome = {Stage::kLocal, Ending::kLocal,
                                        LocalReply({5, 1, 3}, View(status.message()))};
       progress_[i] = Progress::kDecided;
+    } else if (IsPipelined() && !MaySend(transaction, i)) {
+      commands_.resize(line_begin);
     } else {
       add_step(Step::Kind::kRcpt, i);
     }
@@ -140,12 +163,15 @@ asio::awaitable<void> SmtpTransactor::RunPipelined() {
   }
 }
 
-asio::awaitable<void> SmtpTransactor::RunStepwise() {
+asio::awaitable<void> SmtpTransactor::RunStepwise(const SmtpTransaction& transaction) {
   size_t line_begin = 0;
   for (const Step& step : steps_) {
     const std::string_view line =
         std::string_view(commands_).substr(line_begin, step.line_end - line_begin);
     line_begin = step.line_end;
+    if (step.kind == Step::Kind::kRcpt && !MaySend(transaction, step.recipient)) {
+      continue;
+    }
     co_await connection_.WriteCommand(line, options_.timeouts.block);
     if (!co_await ReadStep(step)) {
       co_return;
@@ -220,7 +246,7 @@ bool SmtpTransactor::ApplyReply(const Step& step) {
         progress_[step.recipient] = is_open ? Progress::kAccepted : Progress::kDecided;
         accepted_count_ += is_open ? 1 : 0;
       } else {
-        Decide(step.recipient, stage);
+        RefuseRecipient(step.recipient);
       }
       break;
   }
@@ -294,11 +320,14 @@ asio::awaitable<void> SmtpTransactor::ReadFinalReply() {
   DecideRest({Stage::kBody, Ending::kReplied, reply});
 }
 
-void SmtpTransactor::Decide(size_t recipient, Stage stage) {
-  if (progress_[recipient] != Progress::kDecided) {
-    progress_[recipient] = Progress::kDecided;
-    result_.recipients[recipient].outcome = {stage, Ending::kReplied, connection_.reply()};
+void SmtpTransactor::RefuseRecipient(size_t recipient) {
+  if (progress_[recipient] == Progress::kDecided) {
+    return;
   }
+  progress_[recipient] = Progress::kDecided;
+  const SmtpReply& reply = connection_.reply();
+  result_.recipients[recipient].outcome = {Stage::kRcpt, Ending::kReplied, reply};
+  result_.recipients[recipient].is_postponed = accepted_count_ > 0 && SaysTooManyRecipients(reply);
 }
 
 // For whoever has no verdict yet, accepted at RCPT or not.

@@ -45,12 +45,15 @@ class SmtpTransactor {
 
   // What is decided before anything is sent.
   void Begin(const SmtpTransaction& transaction);
+  // False: its RCPT must not go out; that is its result.
+  bool MaySend(const SmtpTransaction& transaction, size_t recipient);
   std::optional<SmtpReply> RefuseLocally(const TransactionContent& content) const;
   bool PrepareEnvelope(const SmtpTransaction& transaction);
+  bool IsPipelined() const { return peer_.pipelining && options_.use_pipelining; }
   void AddContentBuffers();
 
   asio::awaitable<void> RunPipelined();
-  asio::awaitable<void> RunStepwise();
+  asio::awaitable<void> RunStepwise(const SmtpTransaction& transaction);
   // False: the transaction is over.
   asio::awaitable<bool> ReadEnvelopeReplies();
   asio::awaitable<bool> ReadStep(const Step& step);
@@ -60,7 +63,7 @@ class SmtpTransactor {
   asio::awaitable<void> SendContent();
   asio::awaitable<void> ReadFinalReply();
 
-  void Decide(size_t recipient, Stage stage);
+  void RefuseRecipient(size_t recipient);
   void DecideRest(const SmtpOutcome& outcome);
   void LoseConnection(Stage stage);
   Duration TimeoutOf(Duration timeout) const;

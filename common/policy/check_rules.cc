@@ -50,7 +50,7 @@ void CheckShaping(Findings& findings) {
     findings.CheckBounds(rule.connections, 1, kMostConnections, path + ".connections");
     findings.CheckBounds(rule.messages_per_connection, 0, 1'000'000,
                          path + ".messages_per_connection");
-    findings.CheckBounds(rule.recipients_per_transaction, 1, 1'000,
+    findings.CheckBounds(rule.recipients_per_transaction, 1, 100,
                          path + ".recipients_per_transaction");
     findings.CheckReference(rule.retry_schedule, findings.retry_schedules, "retry schedule",
                             path + ".retry_schedule");

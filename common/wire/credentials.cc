@@ -1,8 +1,11 @@
 #include "wire/credentials.h"
 
 #include <arpa/inet.h>
+#include <grpcpp/security/auth_metadata_processor.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <fstream>
 #include <sstream>
@@ -10,6 +13,8 @@
 #include "base/config.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "wire/access.h"
+#include "wire/peer.h"
 
 namespace sluice::wire {
 namespace {
@@ -30,24 +35,40 @@ absl::Status CheckPlaintext(const CredentialsConfig& config, std::string_view ad
                                         "or set 'plaintext_beyond_loopback'"));
 }
 
-struct KeyPair {
-  std::string key, cert, ca;
-};
-
-absl::StatusOr<KeyPair> ReadKeyPair(const CredentialsConfig& config) {
-  KeyPair out;
+// Errors at start are clear; later ones leave the old files in force, with a line of gRPC's in the log.
+absl::Status CheckFiles(const CredentialsConfig& config) {
   if (config.cert.empty() != config.key.empty()) {
     return absl::InvalidArgumentError("'cert' and 'key' go together");
   }
   if (!config.cert.empty()) {
-    ASSIGN_OR_RETURN(out.cert, ReadFile(config.cert, "cert"));
-    ASSIGN_OR_RETURN(out.key, ReadFile(config.key, "key"));
+    RETURN_IF_ERROR(ReadFile(config.cert, "cert").status());
+    RETURN_IF_ERROR(ReadFile(config.key, "key").status());
   }
-  if (!config.ca.empty()) {
-    ASSIGN_OR_RETURN(out.ca, ReadFile(config.ca, "ca"));
-  }
-  return out;
+  if (config.ca.empty()) return absl::OkStatus();
+  return ReadFile(config.ca, "ca").status();
 }
+
+constexpr unsigned kReadAgainSeconds = 2;
+
+std::shared_ptr<grpc::experimental::CertificateProviderInterface> Watch(const CredentialsConfig& config) {
+  return std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(config.key, config.cert, config.ca,
+                                                                              kReadAgainSeconds);
+}
+
+// Runs before a call reaches its service.
+class RoleCheck final : public grpc::AuthMetadataProcessor {
+ public:
+  bool IsBlocking() const override { return false; }
+  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context, OutputMetadata*,
+                       OutputMetadata*) override {
+    const auto path = metadata.find(":path");
+    if (path == metadata.end()) return {grpc::StatusCode::PERMISSION_DENIED, "a call without a path"};
+    const absl::Status allowed =
+        Authorize({path->second.data(), path->second.size()}, IdentityOf(NamesOf(*context)));
+    return allowed.ok() ? grpc::Status::OK
+                        : grpc::Status(grpc::StatusCode::PERMISSION_DENIED, std::string(View(allowed.message())));
+  }
+};
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -98,13 +119,15 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
   if (config.client_auth && config.ca.empty()) {
     return absl::InvalidArgumentError("'client_auth' needs 'ca'");
   }
-  ASSIGN_OR_RETURN(const KeyPair files, ReadKeyPair(config));
-  grpc::SslServerCredentialsOptions options(
-      config.client_auth ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                         : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  options.pem_root_certs = files.ca;
-  options.pem_key_cert_pairs.push_back({files.key, files.cert});
-  return grpc::SslServerCredentials(options);
+  RETURN_IF_ERROR(CheckFiles(config));
+  grpc::experimental::TlsServerCredentialsOptions options(Watch(config));
+  options.watch_identity_key_cert_pairs();
+  if (!config.client_auth) return grpc::experimental::TlsServerCredentials(options);
+  options.watch_root_certs();
+  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  auto credentials = grpc::experimental::TlsServerCredentials(options);
+  credentials->SetAuthMetadataProcessor(std::make_shared<RoleCheck>());
+  return credentials;
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(
@@ -113,8 +136,14 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials
     RETURN_IF_ERROR(CheckPlaintext(config, address));
     return grpc::InsecureChannelCredentials();
   }
-  ASSIGN_OR_RETURN(const KeyPair files, ReadKeyPair(config));
-  return grpc::SslCredentials({files.ca, files.key, files.cert});
+  RETURN_IF_ERROR(CheckFiles(config));
+  // Neither a certificate of ours nor an authority of our choice: nothing to watch, the system's authorities.
+  if (config.cert.empty() && config.ca.empty()) return grpc::SslCredentials({});
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(Watch(config));
+  if (!config.ca.empty()) options.watch_root_certs();
+  if (!config.cert.empty()) options.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(options);
 }
 
 }  // namespace sluice::wire

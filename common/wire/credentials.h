@@ -23,13 +23,14 @@ struct CredentialsConfig {
   bool plaintext = false;
   // Only where something else protects the network (a service mesh, a test in one private network).
   bool plaintext_beyond_loopback = false;
-  // PEM files. A server needs `cert` and `key`; a client needs them where the server asks for a
+  // PEM files, read again when they change: a connection made later has what stands there then. Change certificate and key
+  // together (a renamed directory, a symbolic link). A server needs `cert` and `key`; a client needs them where the server asks for a
   // certificate.
   std::string cert = {}, key = {};
   // PEM file of the authorities the peer's certificate must come from; a client without it uses the
   // system's.
   std::string ca = {};
-  // Server: refuse clients without a certificate of `ca`.
+  // Server: refuse clients without a certificate of `ca`, and calls that its role does not allow (access.h).
   bool client_auth = false;
 
   // Binds `<prefix>.plaintext`, `.cert` and so on. This object must outlive `config`.

@@ -66,7 +66,17 @@ class Converter {
     }
     out.rate = ReadRate(from.rate(), path + ".rate");
     if (!from.pending().empty()) Read(ParseCount(from.pending()), path + ".pending", out.pending);
+    out.suppress = {.bounce = ReadLife(from.suppress().bounce(), path + ".suppress.bounce"),
+                    .complaint = ReadLife(from.suppress().complaint(), path + ".suppress.complaint"),
+                    .unsubscribe =
+                        ReadLife(from.suppress().unsubscribe(), path + ".suppress.unsubscribe")};
     return out;
+  }
+
+  SuppressionLife ReadLife(const std::string& text, const std::string& path) {
+    if (text.empty() || text == "forever") return {};
+    if (text == "off") return {.is_on = false};
+    return {.age = ReadDuration(text, path)};
   }
 
   StreamPolicy Convert(const v1::Stream& from, const std::string& path) {

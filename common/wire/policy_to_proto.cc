@@ -19,6 +19,10 @@ std::string DurationText(const std::optional<Duration>& d) {
   return d ? ToString(*d) : std::string();
 }
 
+std::string LifeText(const SuppressionLife& life) {
+  return !life.is_on ? "off" : life.age ? ToString(*life.age) : "forever";
+}
+
 std::string DateText(std::chrono::sys_days days) {
   const std::chrono::year_month_day date(days);
   return absl::StrFormat("%04d-%02u-%02u", static_cast<int>(date.year()),
@@ -31,6 +35,13 @@ void Convert(const TenantPolicy& from, v1::Tenant* out) {
   for (const std::string& domain : from.sender_domains) out->add_sender_domains(domain);
   out->set_rate(RateText(from.rate));
   if (from.pending) out->set_pending(CountText(*from.pending));
+  const SuppressionLife usual;
+  const SuppressionLives& lives = from.suppress;
+  if (lives.bounce != usual) out->mutable_suppress()->set_bounce(LifeText(lives.bounce));
+  if (lives.complaint != usual) out->mutable_suppress()->set_complaint(LifeText(lives.complaint));
+  if (lives.unsubscribe != usual) {
+    out->mutable_suppress()->set_unsubscribe(LifeText(lives.unsubscribe));
+  }
 }
 
 void Convert(const StreamPolicy& from, v1::Stream* out) {

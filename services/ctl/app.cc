@@ -22,6 +22,7 @@ class App {
     AddPolicyVerbs();
     AddKeyVerbs();
     AddSend();
+    AddSuppressionVerbs();
     app_.add_subcommand("status", "Services, shards, sources and who holds them, queue by provider")
         ->callback([this] { run_ = [this] { return Status(context_); }; });
   }
@@ -126,10 +127,51 @@ class App {
     send->callback([this] { run_ = [this] { return Send(context_, send_); }; });
   }
 
+  void AddSuppressionVerbs() {
+    CLI::App* all = app_.add_subcommand("suppression", "Addresses that are not sent to");
+    all->require_subcommand(1);
+    all->fallthrough();
+    const auto verb = [&](const char* name, const char* help, auto run) {
+      CLI::App* one = all->add_subcommand(name, help);
+      one->add_option("--tenant", suppression_.tenant, "Only for this tenant; default all");
+      one->callback([this, run] { run_ = [this, run] { return run(context_, suppression_); }; });
+      return one;
+    };
+    const auto takes_addresses = [&](CLI::App* one) {
+      return one->add_option("addresses", suppression_.addresses, "Comma-separated or repeated")
+          ->delimiter(',');
+    };
+    const auto takes_reason = [&](CLI::App* one) {
+      one->add_option("--reason", suppression_.reason,
+                      "bounce, complaint, unsubscribe or manual (default)");
+      one->add_option("--detail", suppression_.detail, "What a person should read");
+      one->add_option("--expires", suppression_.expires, "Removed after this long, such as 90d")
+          ->check([](const std::string& text) {
+            return ParseDuration(text).ok() ? std::string() : "takes a duration such as 90d";
+          });
+    };
+    CLI::App* list = verb("list", "Who, why, since when and until when", SuppressionList);
+    list->add_option("address", suppression_.addresses, "Only this one")->expected(0, 1);
+    CLI::App* add = verb("add", "Stops mail to addresses", SuppressionAdd);
+    takes_addresses(add)->required();
+    takes_reason(add);
+    takes_addresses(verb("remove", "Allows mail to addresses again", SuppressionRemove))->required();
+    takes_addresses(verb("erase", "Forgets the text of addresses, which stay suppressed by their hash",
+                         SuppressionErase))
+        ->required();
+    CLI::App* import = verb("import", "Adds from a file", SuppressionImport);
+    import->add_option("file", suppression_.file,
+                       "CSV with a heading, or an address a line; - is standard input")
+        ->required();
+    takes_reason(import);
+    verb("export", "Everything as CSV, as import takes it", SuppressionExport);
+  }
+
   CLI::App app_;
   Context context_;
   ApplyOptions apply_;
   SendOptions send_;
+  SuppressionOptions suppression_;
   std::string timeout_ = "30s", file_, tenant_, label_, id_;
   int64_t revision_ = 0;
   int limit_ = 20;

@@ -101,6 +101,14 @@ absl::Status AdminClient::Call(const v1::RevokeApiKeyRequest& request,
                                v1::RevokeApiKeyResponse* response) {
   return Follow(&v1::AdminService::Stub::RevokeApiKey, request, response);
 }
+absl::Status AdminClient::Call(const v1::ListSuppressionsRequest& request,
+                               v1::ListSuppressionsResponse* response) {
+  return Follow(&v1::AdminService::Stub::ListSuppressions, request, response);
+}
+absl::Status AdminClient::Call(const v1::UpdateSuppressionsRequest& request,
+                               v1::UpdateSuppressionsResponse* response) {
+  return Follow(&v1::AdminService::Stub::UpdateSuppressions, request, response);
+}
 
 absl::Status CallSubmit(const Context& context, const v1::SubmitRequest& request,
                         v1::SubmitResponse* response) {

@@ -24,6 +24,10 @@ class AdminClient {
   absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response);
   absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response);
   absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response);
+  absl::Status Call(const v1::ListSuppressionsRequest& request,
+                    v1::ListSuppressionsResponse* response);
+  absl::Status Call(const v1::UpdateSuppressionsRequest& request,
+                    v1::UpdateSuppressionsResponse* response);
 
  private:
   struct Connection;

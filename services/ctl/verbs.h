@@ -38,4 +38,20 @@ int Send(const Context& context, const SendOptions& options);
 
 int Status(const Context& context);
 
+struct SuppressionOptions {
+  std::vector<std::string> addresses;
+  std::string tenant;   // Empty = all tenants.
+  std::string reason, detail;
+  std::string expires;  // A duration from now; empty = never.
+  std::string file;
+};
+int SuppressionList(const Context& context, const SuppressionOptions& options);
+int SuppressionAdd(const Context& context, const SuppressionOptions& options);
+int SuppressionRemove(const Context& context, const SuppressionOptions& options);
+int SuppressionErase(const Context& context, const SuppressionOptions& options);
+// CSV with a heading, or an address a line; in parts, so that it may be repeated.
+int SuppressionImport(const Context& context, const SuppressionOptions& options);
+// CSV that import takes.
+int SuppressionExport(const Context& context, const SuppressionOptions& options);
+
 }  // namespace sluice::ctl

@@ -15,8 +15,11 @@
 namespace sluice::egress {
 
 struct PathLimits {
+  static constexpr int kDefaultRecipients = 100;  // RFC 5321 §4.5.3.1.8: what every server takes
+
   int connections = 20;
   int messages_per_connection = 0;  // 0 = no limit
+  int recipients_per_transaction = kDefaultRecipients;
   friend bool operator==(const PathLimits&, const PathLimits&) = default;
 };
 

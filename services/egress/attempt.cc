@@ -88,10 +88,9 @@ void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry
   around.custody.Report(entry, report);
 }
 
-void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason,
-              std::string detail) {
+void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason) {
   around.metrics.returns.With({ToString(reason)}).Add();
-  around.custody.Return(entry, reason, std::move(detail));
+  around.custody.Return(entry, reason);
 }
 
 }  // namespace sluice::egress

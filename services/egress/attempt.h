@@ -25,7 +25,6 @@ struct AttemptFacts {
 void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
               AttemptFacts facts);
 // Gives an entry that was not begun back.
-void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason,
-              std::string detail = {});
+void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason);
 
 }  // namespace sluice::egress

@@ -1,7 +1,6 @@
 #include "egress/connection.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <asio/experimental/as_tuple.hpp>
@@ -17,15 +16,15 @@ constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
 // Connections that were dead when an entry's turn came; after so many the entry is deferred.
 constexpr int kMostStale = 3;
 
-SmtpTransaction TransactionOf(const Rendered& rendered,
-                              const std::span<const std::string_view> pieces,
-                              const std::string_view& recipient) {
+SmtpTransaction TransactionOf(const Shipment& shipment,
+                              std::span<const std::string_view> recipients) {
+  const ContentFields& fields = shipment.entries.front()->content->fields();
   SmtpTransaction transaction;
-  transaction.return_path = rendered.return_path;
-  transaction.recipients = std::span(&recipient, 1);
-  transaction.content.pieces = pieces;
-  transaction.content.has_8bit = rendered.has_8bit;
-  transaction.content.needs_smtputf8 = rendered.needs_smtputf8;
+  transaction.return_path = fields.return_path;
+  transaction.recipients = recipients;
+  transaction.content.pieces = shipment.rendered.pieces;
+  transaction.content.has_8bit = fields.has_8bit;
+  transaction.content.needs_smtputf8 = fields.needs_smtputf8;
   return transaction;
 }
 
@@ -74,14 +73,13 @@ asio::awaitable<bool> Connection::Open() {
 
 asio::awaitable<void> Connection::Serve() {
   while (MayServeMore()) {
-    Rendered rendered;
-    EntryPtr entry = path_.TakeNext(session_->extensions(), rendered);
-    if (entry == nullptr) {
+    Shipment shipment = path_.TakeNext();
+    if (shipment.empty()) {
       const bool is_woken = co_await Idle();
       if (!is_woken) co_return;
       continue;
     }
-    const bool is_usable = co_await Deliver(std::move(entry), rendered);
+    const bool is_usable = co_await Deliver(std::move(shipment));
     if (!is_usable) co_return;
   }
 }
@@ -97,29 +95,7 @@ bool Connection::MayServeMore() const {
   return most == 0 || session_->transaction_count() < most;
 }
 
-asio::awaitable<bool> Connection::Sign(const Entry& entry, Rendered& rendered) {
-  const Surroundings& around = path_.around();
-  const std::array<std::string_view, 2> pieces = rendered.SignedPieces();
-  const Instant now = around.clock.Now();
-  absl::StatusOr<std::string> signatures =
-      co_await path_.desk().Sign(pieces, std::move(rendered.signers), now);
-  if (signatures.ok() && !is_aborted_) {
-    rendered.signatures = *std::move(signatures);
-    co_return true;
-  }
-  AttemptFacts facts;
-  facts.reply = signatures.ok() ? LocalReply({4, 3, 2}, "egress is stopping")
-                                : LocalReply({4, 7, 0}, View(signatures.status().message()));
-  facts.started_at = now;
-  Conclude(around, path_.counters(), entry, std::move(facts));
-  co_return false;
-}
-
-asio::awaitable<bool> Connection::Deliver(EntryPtr entry, Rendered& rendered) {
-  if (!rendered.signers.empty()) {
-    const bool is_signed = co_await Sign(*entry, rendered);
-    if (!is_signed) co_return true;
-  }
+asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   const Surroundings& around = path_.around();
   AttemptFacts facts;
   facts.mx_host = host_;
@@ -127,25 +103,69 @@ asio::awaitable<bool> Connection::Deliver(EntryPtr entry, Rendered& rendered) {
   facts.started_at = around.clock.Now();
   const SteadyInstant started = around.clock.Steady();
 
-  const std::string_view recipient = entry->recipient;
-  const auto pieces = rendered.Pieces();
-  const SmtpTransaction transaction = TransactionOf(rendered, pieces, recipient);
+  recipients_.clear();
+  for (const EntryPtr& entry : shipment.entries) recipients_.push_back(entry->recipient);
+  SmtpTransaction transaction = TransactionOf(shipment, recipients_);
+  transaction.may_send = [&around, &shipment](size_t index) {
+    Entry& entry = *shipment.entries[index];
+    // One that was postponed has begun; its time may be over since.
+    return entry.is_begun ? around.clock.Now() < entry.not_after : around.custody.TryBegin(entry);
+  };
   is_sending_ = true;
   TransactionResult result = co_await session_->Send(transaction);
   is_sending_ = false;
-  if (result.stale_connection && ++entry->stale_count < kMostStale) {
-    path_.PutBack(std::move(entry));
-    co_return false;
-  }
-  RecipientResult& outcome = result.recipients.front();
-  facts.stage = outcome.outcome.stage;
-  facts.is_delivered = outcome.is_delivered();
-  facts.is_unknown_after_dot = outcome.unknown_after_dot;
-  facts.reply = std::move(outcome.outcome.reply);
   facts.tls = session_->tls();
   facts.duration = around.clock.Steady() - started;
-  Conclude(around, path_.counters(), *entry, std::move(facts));
-  co_return result.reusable;
+  const bool is_reusable = result.reusable;
+  if (result.stale_connection) {
+    SettleStale(std::move(shipment), std::move(result), std::move(facts));
+  } else {
+    Settle(std::move(shipment), std::move(result), std::move(facts));
+  }
+  co_return is_reusable;
+}
+
+void Connection::Settle(Shipment shipment, TransactionResult result, AttemptFacts facts) {
+  size_t accepted_count = 0;
+  std::vector<EntryPtr> postponed;
+  for (size_t i = 0; i < shipment.entries.size(); ++i) {
+    EntryPtr& entry = shipment.entries[i];
+    RecipientResult& of_one = result.recipients[i];
+    if (of_one.is_postponed) {
+      postponed.push_back(std::move(entry));
+      continue;
+    }
+    if (of_one.is_withheld && !entry->is_begun) {
+      GiveBack(path_.around(), *entry, ReturnReason::kLease);
+      continue;
+    }
+    accepted_count += of_one.outcome.stage >= Stage::kData ? 1 : 0;
+    AttemptFacts own = facts;
+    own.stage = of_one.outcome.stage;
+    own.is_delivered = of_one.is_delivered();
+    own.is_unknown_after_dot = of_one.unknown_after_dot;
+    own.reply = std::move(of_one.outcome.reply);
+    path_.End(*entry, std::move(own));
+  }
+  if (!postponed.empty()) path_.LimitRecipients(std::max<size_t>(accepted_count, 1));
+  for (auto entry = postponed.rbegin(); entry != postponed.rend(); ++entry) {
+    path_.PutBack(std::move(*entry));
+  }
+}
+
+// Nothing was sent: another connection may do, a few times.
+void Connection::SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts) {
+  for (size_t i = shipment.entries.size(); i-- > 0;) {
+    EntryPtr& entry = shipment.entries[i];
+    if (++entry->stale_count < kMostStale) {
+      path_.PutBack(std::move(entry));
+      continue;
+    }
+    AttemptFacts own = facts;
+    own.stage = result.recipients[i].outcome.stage;
+    own.reply = std::move(result.recipients[i].outcome.reply);
+    path_.End(*entry, std::move(own));
+  }
 }
 
 asio::awaitable<bool> Connection::Idle() {
@@ -173,7 +193,6 @@ void Connection::Retire() {
 }
 
 void Connection::Abort(bool also_past_dot) {
-  is_aborted_ = true;
   if (is_sending_ && (also_past_dot || !session_->is_past_dot())) session_->Abort();
 }
 

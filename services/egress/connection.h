@@ -4,6 +4,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 #include <asio/steady_timer.hpp>
@@ -37,9 +40,9 @@ class Connection {
   asio::awaitable<bool> Open();
   asio::awaitable<void> Serve();
   // False: the connection cannot be used again.
-  asio::awaitable<bool> Deliver(EntryPtr entry, Rendered& rendered);
-  // False: it could not be signed, and the entry is reported.
-  asio::awaitable<bool> Sign(const Entry& entry, Rendered& rendered);
+  asio::awaitable<bool> Deliver(Shipment shipment);
+  void Settle(Shipment shipment, TransactionResult result, AttemptFacts facts);
+  void SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts);
   // Waits for Wake. False: nothing came.
   asio::awaitable<bool> Idle();
   bool MayServeMore() const;
@@ -48,13 +51,13 @@ class Connection {
   BoundSourcePtr source_;  // as which it was opened
   std::string host_, address_;
   std::unique_ptr<SmtpSession> session_;
+  std::vector<std::string_view> recipients_;  // of the transaction under way
   asio::steady_timer wake_;
   bool is_open_ = false;
   bool is_idle_ = false;
   bool is_woken_ = false;
   bool is_retiring_ = false;
   bool is_sending_ = false;
-  bool is_aborted_ = false;
   ConnectionBudget::IdleList::iterator idle_place_{};
 };
 

@@ -96,6 +96,8 @@ class PinnedContent {
   ~PinnedContent();
 
   explicit operator bool() const { return content_ != nullptr; }
+  // Whether another entry may hold the same content now.
+  bool has_others() const { return content_.use_count() > 2; }  // ours and the cache's
   const Content& operator*() const { return *content_; }
   const Content* operator->() const { return content_.get(); }
 

@@ -145,21 +145,12 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
     source.epoch = from.epoch();
     if (from.limits().connections() > 0) source.limits.connections = from.limits().connections();
     source.limits.messages_per_connection = from.limits().messages_per_connection();
+    if (from.limits().recipients_per_transaction() > 0) {
+      source.limits.recipients_per_transaction = from.limits().recipients_per_transaction();
+    }
     sources.push_back(std::move(source));
   }
   return sources;
-}
-
-std::vector<SigningKey> FromProto(const v1::SigningKeys& keys) {
-  std::vector<SigningKey> out;
-  for (const v1::SigningKey& from : keys.keys()) {
-    out.push_back({.tenant = from.tenant(),
-                   .domain = from.domain(),
-                   .selector = from.selector(),
-                   .key = from.key(),
-                   .algorithm = from.algorithm()});
-  }
-  return out;
 }
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch) {
@@ -173,7 +164,6 @@ v1::DeliverRequest ToProto(const DeliverBatch& batch) {
     out.set_attempt_id(returned.attempt_id);
     const std::string_view reason = ToString(returned.reason);
     out.set_reason(reason.data(), reason.size());
-    out.set_detail(returned.detail);
   }
   for (const MessageId id : batch.content_needed) request.add_content_needed(Raw(id.value()));
   return request;

@@ -12,8 +12,8 @@
 namespace sluice::egress {
 
 Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
-           SignDesk& desk, BoundSourcePtr source)
-    : around_(around), io_(io), budget_(budget), desk_(desk), source_(std::move(source)) {
+           BoundSourcePtr source)
+    : around_(around), io_(io), budget_(budget), source_(std::move(source)) {
   around_.metrics.paths.Add(1);
 }
 
@@ -95,14 +95,35 @@ std::optional<OpenRequest> Path::NextRequest() const {
   return request;
 }
 
-EntryPtr Path::TakeNext(const Extensions& peer, Rendered& rendered) {
+Shipment Path::TakeNext() {
+  Shipment shipment;
   while (HasRoomForNext()) {
     EntryPtr entry = queue_.Pop();
-    if (entry == nullptr) return nullptr;
+    if (entry == nullptr) break;
     around_.metrics.ready.Add(-1);
-    if (Prepare(*entry, peer, rendered)) return entry;
+    if (!Prepare(*entry, shipment.rendered)) continue;
+    const Entry& first = *entry;
+    shipment.entries.push_back(std::move(entry));
+    if (first.content.has_others() && IsSameForAll(*first.content)) {
+      queue_.PopMates(first, MostRecipients() - 1, shipment.entries);
+      around_.metrics.ready.Add(1 - static_cast<int64_t>(shipment.entries.size()));
+    }
+    break;
   }
-  return nullptr;
+  return shipment;
+}
+
+size_t Path::MostRecipients() const {
+  const int wanted = source_->assigned.limits.recipients_per_transaction;
+  const size_t most = std::clamp<size_t>(static_cast<size_t>(std::max(wanted, 1)), 1,
+                                         kMaxRecipientsPerTransaction);
+  const bool is_limited = recipient_limit_ != 0 && around_.clock.Steady() < recipient_limit_until_;
+  return is_limited ? std::min(most, recipient_limit_) : most;
+}
+
+void Path::LimitRecipients(size_t most) {
+  recipient_limit_ = most;
+  recipient_limit_until_ = around_.clock.Steady() + kRecipientLimitFor;
 }
 
 bool Path::HasRoomForNext() const {
@@ -110,32 +131,29 @@ bool Path::HasRoomForNext() const {
   return next == nullptr || around_.contents.HasRoomToDecode(*next->content);
 }
 
-bool Path::Prepare(Entry& entry, const Extensions& peer, Rendered& rendered) {
-  using Kind = RenderOutcome::Kind;
-  const RenderOutcome outcome = Render(entry, peer, around_.keys.Read(), rendered);
-  if (outcome.kind == Kind::kBroken && !entry.is_begun) {
+bool Path::Prepare(Entry& entry, Rendered& rendered) {
+  const absl::Status sound = Render(entry, rendered);
+  if (sound.code() == absl::StatusCode::kDataLoss && !entry.is_begun) {
     around_.logger.Error("content_broken",
-                         {{"queue_entry", entry.id.value()}, {"error", outcome.why}});
+                         {{"queue_entry", entry.id.value()}, {"error", View(sound.message())}});
     around_.contents.Discard(*entry.content);
     GiveBack(around_, entry, ReturnReason::kContent);
     return false;
   }
-  if (outcome.kind == Kind::kHeld && !entry.is_begun) {
-    GiveBack(around_, entry, ReturnReason::kKey, outcome.why);
-    return false;
-  }
-  if (!around_.custody.TryBegin(entry)) {
-    GiveBack(around_, entry, ReturnReason::kLease);
-    return false;
-  }
-  if (outcome.kind == Kind::kReady) return true;
+  if (sound.ok()) return true;
   AttemptFacts facts;
-  // Begun on a connection that was lost: it ends in a report, and is tried again.
-  const bool is_final = outcome.kind == Kind::kRefused;
-  facts.reply = LocalReply(is_final ? outcome.status : EnhancedStatus{4, 3, 0}, outcome.why);
+  facts.reply = LocalReply({4, 3, 0}, View(sound.message()));
   facts.started_at = around_.clock.Now();
-  Conclude(around_, counters_, entry, std::move(facts));
+  End(entry, std::move(facts));
   return false;
+}
+
+void Path::End(Entry& entry, AttemptFacts facts) {
+  if (around_.custody.TryBegin(entry)) {
+    Conclude(around_, counters_, entry, std::move(facts));
+  } else {
+    GiveBack(around_, entry, ReturnReason::kLease);
+  }
 }
 
 void Path::PutBack(EntryPtr entry) {
@@ -167,17 +185,13 @@ void Path::FailWaiting(const OpenedSession& opened) {
   const Instant now = around_.clock.Now();
   while (EntryPtr entry = queue_.Pop()) {
     around_.metrics.ready.Add(-1);
-    if (!around_.custody.TryBegin(*entry)) {
-      GiveBack(around_, *entry, ReturnReason::kLease);
-      continue;
-    }
     AttemptFacts facts;
     facts.stage = opened.stage;
     facts.reply = opened.reply;
     facts.mx_host = opened.host;
     facts.mx_address = opened.address;
     facts.started_at = now;
-    Conclude(around_, counters_, *entry, std::move(facts));
+    End(*entry, std::move(facts));
   }
 }
 

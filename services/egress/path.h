@@ -11,20 +11,20 @@
 
 #include <asio/io_context.hpp>
 
+#include "egress/attempt.h"
 #include "egress/connection_budget.h"
 #include "egress/host_book.h"
 #include "egress/open_session.h"
 #include "egress/ready_queue.h"
-#include "egress/render.h"
-#include "egress/signer.h"
+#include "egress/shipment.h"
 #include "egress/surroundings.h"
 
 namespace sluice::egress {
 
 class Path {
  public:
-  // `around`, `io`, `budget` and `desk` outlive the path.
-  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget, SignDesk& desk,
+  // `around`, `io` and `budget` outlive the path.
+  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
        BoundSourcePtr source);
   ~Path();
   Path(const Path&) = delete;
@@ -54,16 +54,18 @@ class Path {
   bool is_closing() const { return is_closing_; }
   const Surroundings& around() const { return around_; }
   asio::io_context& io() { return io_; }
-  SignDesk& desk() { return desk_; }
   HostBook& book() { return book_; }
   AttemptCounters& counters() { return counters_; }
   // What a new connection is for: the entry that is next. Nothing when none waits.
   std::optional<OpenRequest> NextRequest() const;
-  // The next entry that may begin now, begun, and its rendering for this peer; null when none waits.
-  // Those that may not go back.
-  EntryPtr TakeNext(const Extensions& peer, Rendered& rendered);
-  // An entry whose connection turned out to be closed before anything was sent.
+  // What goes in the next transaction, rendered; empty when nothing waits. None of it is begun.
+  Shipment TakeNext();
+  // An entry that was not attempted after all: it is the next of its class again.
   void PutBack(EntryPtr entry);
+  // Begins (unless it was) and ends at once; an entry that may not begin goes back.
+  void End(Entry& entry, AttemptFacts facts);
+  // The peer wants no more recipients than this in a transaction.
+  void LimitRecipients(size_t most);
   void Opened(const OpenedSession& opened);
   void OpenFailed(const OpenedSession& opened);
   void BecameIdle(Connection& connection);
@@ -77,6 +79,7 @@ class Path {
 
  private:
   static constexpr Duration kCeilingFor = std::chrono::seconds(60);
+  static constexpr Duration kRecipientLimitFor = std::chrono::minutes(10);
 
   bool MayOpen() const;
   void WakeIdle(Connection& connection);
@@ -84,8 +87,9 @@ class Path {
   // Whether there is memory to decode the next entry now; if not, it stays where it is until Pump
   // is called again.
   bool HasRoomForNext() const;
-  // True: begun and rendered. False: it went back, or was reported.
-  bool Prepare(Entry& entry, const Extensions& peer, Rendered& rendered);
+  // False: it went back, or was reported.
+  bool Prepare(Entry& entry, Rendered& rendered);
+  size_t MostRecipients() const;
   void StartConnection();
   void FailWaiting(const OpenedSession& opened);
   void BindFailed(const OpenedSession& opened);
@@ -93,7 +97,6 @@ class Path {
   const Surroundings& around_;
   asio::io_context& io_;
   ConnectionBudget& budget_;
-  SignDesk& desk_;
   BoundSourcePtr source_;
   ReadyQueue queue_;
   HostBook book_;
@@ -106,6 +109,8 @@ class Path {
   // A peer that refused a connection while others were open has told us its limit.
   size_t ceiling_ = 0;  // 0 = none
   SteadyInstant ceiling_until_{};
+  size_t recipient_limit_ = 0;  // what the peer took of a larger transaction
+  SteadyInstant recipient_limit_until_{};
   bool is_closing_ = false;
 };
 

@@ -2,6 +2,7 @@
 // order it came. Shallow: credit bounds it. Belongs to one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <utility>
@@ -35,6 +36,19 @@ class ReadyQueue {
     const auto& queue = high_.empty() ? normal_ : high_;
     return queue.empty() ? nullptr : queue.front().get();
   }
+  // Entries of the same content as `first` that stand near the front of its class, at most `most`,
+  // appended to `out` in their order.
+  void PopMates(const Entry& first, size_t most, std::vector<EntryPtr>& out) {
+    auto& queue = first.is_high ? high_ : normal_;
+    const auto end = queue.begin() + static_cast<std::ptrdiff_t>(std::min(queue.size(), kLookAhead));
+    const auto kept_end = std::remove_if(queue.begin(), end, [&](EntryPtr& entry) {
+      if (most == 0 || &*entry->content != &*first.content) return false;
+      --most;
+      out.push_back(std::move(entry));
+      return true;
+    });
+    queue.erase(kept_end, end);
+  }
   // Removes the entries that `filter(const Entry&)` says yes to.
   template <class Filter>
   std::vector<EntryPtr> Extract(const Filter& filter) {
@@ -52,6 +66,8 @@ class ReadyQueue {
   bool empty() const { return high_.empty() && normal_.empty(); }
 
  private:
+  static constexpr size_t kLookAhead = 256;
+
   std::deque<EntryPtr> high_, normal_;
 };
 

@@ -14,8 +14,6 @@ std::string_view ToString(ReturnReason reason) {
       return "source_lost";
     case ReturnReason::kContent:
       return "content";
-    case ReturnReason::kKey:
-      return "key";
   }
   return "lease";
 }

@@ -151,8 +151,8 @@ void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissio
   std::vector<Accepting> accepting;
   accepting.reserve(submissions.size());
   for (size_t i = 0; i < submissions.size(); ++i) {
-    auto checked = CheckSubmission(submissions[i], *admitted.tenant, *admitted.directory, rules_,
-                                   now, tokens_);
+    auto checked = CheckSubmission(submissions[i], *admitted.tenant, *admitted.directory,
+                                   suppressions_, rules_, now, tokens_);
     if (auto* error = std::get_if<SubmitError>(&checked)) {
       frame->Refuse(i, std::move(*error));
       continue;

@@ -22,9 +22,10 @@ namespace sluice::ingest {
 // Thread-safe; what it refers to must outlive it and every frame begun.
 class Accept {
  public:
-  Accept(const DirectoryHolder& directory, Admission& admission, GroupCommit& commit,
-         const SubmitRules& rules, const Clock& clock)
+  Accept(const DirectoryHolder& directory, const storage::SuppressionSet& suppressions,
+         Admission& admission, GroupCommit& commit, const SubmitRules& rules, const Clock& clock)
       : directory_(directory),
+        suppressions_(suppressions),
         admission_(admission),
         commit_(commit),
         rules_(rules),
@@ -54,6 +55,7 @@ class Accept {
 
  private:
   const DirectoryHolder& directory_;
+  const storage::SuppressionSet& suppressions_;
   Admission& admission_;
   GroupCommit& commit_;
   const SubmitRules rules_;

@@ -74,6 +74,7 @@ absl::Status Refresher::RefreshDirectory() {
     }
   }
   ASSIGN_OR_RETURN(const std::vector<storage::ApiKey> keys, sources_.keys.LoadAll());
+  if (sources_.follow_suppressions != nullptr) RETURN_IF_ERROR(sources_.follow_suppressions());
   directory_.Set(MakeDirectory(revision_, policy_, keys));
   return absl::OkStatus();
 }

@@ -30,6 +30,8 @@ class Refresher {
     storage::KeyStore& keys;
     std::function<absl::StatusOr<std::unique_ptr<storage::ShardLeases>>()> open_leases;
     std::function<absl::StatusOr<PolicyDocument>(std::string_view json)> parse_policy;
+    // Brings the suppressions in memory up to date; nobody is admitted before this worked once.
+    std::function<absl::Status()> follow_suppressions = nullptr;
     // Says that this process acts on `revision` and on everything committed before `acted_at` (database's clock).
     std::function<absl::Status(int64_t revision, Instant acted_at)> beat = nullptr;
   };

@@ -22,6 +22,7 @@
 #include "ingest/submission_service.h"
 #include "storage/connection_pool.h"
 #include "storage/node_store.h"
+#include "storage/suppression_store.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
 #include "wire/service_main.h"
@@ -68,6 +69,8 @@ class Ingest {
              .keys = *keys_,
              .open_leases = [this] { return storage::OpenShardLeases(connection_); },
              .parse_policy = wire::PolicyDocumentFromJson,
+             .follow_suppressions =
+                 [this] { return suppressions_.Follow(*suppression_store_, clock_.Steady()); },
              .beat = [this](int64_t revision, Instant acted_at) {
                return nodes_->Beat({id_, "ingest", settings_.listen.front(), revision, acted_at});
              }},
@@ -81,7 +84,7 @@ class Ingest {
             CommitOptions(settings, metrics_),
             [this] { return storage::OpenAcceptWriter(connection_, clock_.Now()); },
             [this](CommittedBatch batch) { handoff_.Offer(std::move(batch)); }, clock_, log_),
-        accept_(directory_, admission_, commit_,
+        accept_(directory_, suppressions_, admission_, commit_,
                 {.content_bytes = Megabytes(settings.content_mb),
                  .normalise_line_ends = settings.normalise_line_ends,
                  .allow_address_literals = settings.allow_address_literals},
@@ -160,6 +163,9 @@ class Ingest {
   const std::string id_ = ProcessName();
   std::unique_ptr<storage::EntryStore> entries_ = storage::MakeEntryStore(pool_);
   std::unique_ptr<storage::EventStore> events_ = storage::MakeEventStore(pool_);
+  std::unique_ptr<storage::SuppressionStore> suppression_store_ =
+      storage::MakeSuppressionStore(pool_);
+  storage::SuppressionSet suppressions_;
   DirectoryHolder directory_;
   Refresher refresher_;
   Handoff handoff_;

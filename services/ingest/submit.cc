@@ -54,8 +54,11 @@ std::string TagLines(const std::vector<Tag>& tags) {
 // The good recipients; the others get a verdict.
 class Recipients {
  public:
-  Recipients(const SubmissionRequest& request, const SubmitRules& rules)
+  Recipients(const SubmissionRequest& request, const TenantPolicy& tenant,
+             const storage::SuppressionSet& suppressions, const SubmitRules& rules)
       : request_(request),
+        tenant_(tenant),
+        suppressions_(suppressions),
         literals_(rules.allow_address_literals ? AddressLiterals::kAllow
                                                : AddressLiterals::kRefuse),
         common_metadata_(EncodeJsonMap(request.metadata)) {}
@@ -80,6 +83,11 @@ class Recipients {
     if (request_.recipients.size() > 1 && !seen_.insert(address->ToString()).second) {
       return refuse("duplicate", "the address stands earlier in the list: one of them is enough");
     }
+    if (suppressions_.Contains(tenant_.name, address->ToString())) {
+      return refuse("suppressed",
+                    "the address bounced, complained, unsubscribed or was suppressed by an operator; "
+                    "`sluicectl suppression list` says which");
+    }
     checked.message.recipients.push_back(
         {.address = address->ToString(),
          .domain = std::string(address->domain()),
@@ -92,13 +100,20 @@ class Recipients {
   }
 
   const SubmissionRequest& request_;
+  const TenantPolicy& tenant_;
+  const storage::SuppressionSet& suppressions_;
   AddressLiterals literals_;
   std::string common_metadata_;
   std::unordered_set<std::string> seen_;
 };
 
-// None is left: the request fails, naming them.
-SubmitError NoneLeft(const std::vector<Verdict>& refused) {
+bool AnySuppressed(const std::vector<Verdict>& refused) {
+  return std::any_of(refused.begin(), refused.end(),
+                     [](const Verdict& verdict) { return verdict.reason == "suppressed"; });
+}
+
+// All are bad: the request fails, naming them.
+SubmitError NoneGood(const std::vector<Verdict>& refused) {
   Violations wrong(kMostViolations);
   for (const Verdict& verdict : refused) {
     wrong.Add(Cat("recipients[", verdict.index, "].address"), verdict.description);
@@ -130,6 +145,7 @@ void FillMessage(const SubmissionRequest& request, const TenantPolicy& tenant,
                                        (needs_smtputf8 ? kNeedsSmtputf8 : 0));
   message.dsn_return = request.dsn_return;
   message.dsn_envelope_id = request.dsn_envelope_id;
+  if (message.recipients.empty()) return;  // Nobody to send it to.
   StoredContent stored = Compress(facts.Bytes(request.content));
   message.content = std::move(stored.bytes);
   message.encoding = stored.encoding;
@@ -140,14 +156,17 @@ void FillMessage(const SubmissionRequest& request, const TenantPolicy& tenant,
 std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionRequest& request,
                                                              const TenantPolicy& tenant,
                                                              const Directory& directory,
+                                                             const storage::SuppressionSet& suppressions,
                                                              const SubmitRules& rules, Instant now,
                                                              MessageIdTokens& tokens) {
   Violations wrong(kMostViolations);
   const Envelope envelope = CheckEnvelope(request, tenant, directory, now, wrong);
   const ContentFacts facts = ReadContent(request, tenant, directory, rules, wrong);
   if (!wrong.empty()) return wrong.ToError();
-  CheckedSubmission checked = Recipients(request, rules).Check();
-  if (checked.message.recipients.empty()) return NoneLeft(checked.refused);
+  CheckedSubmission checked = Recipients(request, tenant, suppressions, rules).Check();
+  if (checked.message.recipients.empty() && !AnySuppressed(checked.refused)) {
+    return NoneGood(checked.refused);
+  }
   FillMessage(request, tenant, envelope, facts, now, tokens, checked.message);
   checked.message.verdicts = EncodeVerdicts(checked.refused);
   return checked;

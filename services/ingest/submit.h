@@ -11,6 +11,7 @@
 #include "ingest/directory.h"
 #include "ingest/submission.h"
 #include "storage/queue_store.h"
+#include "storage/suppression_set.h"
 
 namespace sluice::ingest {
 
@@ -27,12 +28,14 @@ struct CheckedSubmission {
   std::vector<Verdict> refused;
 };
 
-// At most kMostViolations are named. A bad recipient is a verdict, not a violation, as long as one
-// is left.
+// At most kMostViolations are named. A bad recipient is a verdict, not a violation, as long as not all
+// are bad. When those that are left are all suppressed the message has no recipients: only its verdicts
+// are kept.
 inline constexpr size_t kMostViolations = 10;
 std::variant<CheckedSubmission, SubmitError> CheckSubmission(const SubmissionRequest& request,
                                                              const TenantPolicy& tenant,
                                                              const Directory& directory,
+                                                             const storage::SuppressionSet& suppressions,
                                                              const SubmitRules& rules, Instant now,
                                                              MessageIdTokens& tokens);
 

@@ -37,6 +37,7 @@ void Core::OnShardTaken(int shard, int64_t epoch, int64_t last_seq,
                         const std::vector<std::string>& registered_egresses) {
   DropShard(shard);
   shards_[shard] = {.epoch = epoch, .last_seq = last_seq, .loading = true};
+  OnShardCount(shard_count_);
   ++loading_shards_;
   gate_until_ = clock_.Steady() + options_.takeover_wait;
   awaited_egresses_.insert(registered_egresses.begin(), registered_egresses.end());
@@ -57,7 +58,13 @@ void Core::OnLeaseExtended(SteadyInstant valid_until) {
 void Core::OnShardsLost(const std::vector<int>& shards) {
   log_.Warn("shards_lost", {{"count", shards.size()}});
   for (const int shard : shards) DropShard(shard);
+  OnShardCount(shard_count_);
   SendShardLists();
+}
+
+void Core::OnShardCount(int total) {
+  shard_count_ = total;
+  rates_.SetShare(static_cast<int>(shards_.size()), total, clock_.Steady());
 }
 
 void Core::DropShard(int shard) {
@@ -79,6 +86,7 @@ void Core::DropShard(int shard) {
     if (entry.place == Place::kFree || entry.place == Place::kEnded) continue;
     if (static_cast<int>(entry.id >> 56) != shard) continue;
     if (entry.place == Place::kHeld) --held_count_;
+    if (entry.place == Place::kUnrouted) --unrouted_count_;
     contents_.Drop(entry.id, entry.message_id());
     index_.End(slot);
   }
@@ -182,15 +190,11 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   pools_.SetPolicy(policy);
   catalogue_ = ProviderCatalogue(policy.providers);
   domains_.Reclassify();
-  // Every entry not yet released is filed anew; those that wait for their time are routed when it comes.
-  const Instant now = clock_.Now();
-  std::vector<Slot> slots = flows_.TakeAll(index_);
-  for (Slot slot = unrouted_.Pop(index_); slot != kNoSlot; slot = unrouted_.Pop(index_)) {
-    slots.push_back(slot);
-  }
-  unrouted_count_ = 0;
-  for (const Slot slot : slots) RouteAndFile(slot, now, false);
-  log_.Info("policy_in_force", {{"revision", revision}, {"pools", pools_.size()}, {"refiled", slots.size()}});
+  rates_.SetPolicy(policy, names_, clock_.Steady());
+  // Every entry not yet released is filed anew, in turns to come; those that wait for their time are routed when it comes.
+  flows_.NewPolicy();
+  unrouted_before_.Append(index_, unrouted_);
+  log_.Info("policy_in_force", {{"revision", revision}, {"pools", pools_.size()}, {"flows", flows_.size()}});
 }
 
 void Core::SetAssignments(const std::vector<AssignedTo>& assignments) {
@@ -217,13 +221,10 @@ bool Core::Turn() {
   const Instant now = clock_.Now();
   const SteadyInstant steady = clock_.Steady();
   CheckSilence(steady);
-  for (int i = 0; i < kMostDuePerTurn; ++i) {
-    const Slot slot = calendar_.PopDue(index_, now);
-    if (slot == kNoSlot) break;
-    Place_(slot, now);
-  }
+  bool more = FileDue(now);
   SweepExpired(now);
-  const bool more = MayRelease() && Release(now);
+  more = RefileStale(now) || more;
+  more = (MayRelease() && Release(now)) || more;
   StartSettling(steady);
   TakeInbox(steady);
   AskPostgres(steady);
@@ -253,6 +254,15 @@ void Core::AskPostgres(SteadyInstant steady) {
   ports_.CheckWriters(std::exchange(unknown_writers_, {}));
 }
 
+bool Core::FileDue(Instant now) {
+  for (int i = 0; i < kMostDuePerTurn; ++i) {
+    const Slot slot = calendar_.PopDue(index_, now);
+    if (slot == kNoSlot) return false;
+    Place_(slot, now);
+  }
+  return true;
+}
+
 void Core::SweepExpired(Instant now) {
   const uint32_t ticks = ToTicks(now);
   const Slot capacity = static_cast<Slot>(index_.capacity());
@@ -260,11 +270,9 @@ void Core::SweepExpired(Instant now) {
     sweep_at_ = sweep_at_ + 1 < capacity ? sweep_at_ + 1 : 0;
     const Entry& entry = index_[sweep_at_];
     if (entry.expires > ticks) continue;
-    if (entry.place == Place::kReady || entry.place == Place::kWaiting || entry.place == Place::kHeld) {
-      if (entry.place == Place::kHeld) --held_count_;
-      const Slot slot = TakeOut(sweep_at_);
-      Place_(slot, now);
-    }
+    const bool waits = entry.place != Place::kFree && entry.place != Place::kEnded &&
+                       entry.place != Place::kInFlight && entry.place != Place::kSettling;
+    if (waits) Place_(TakeOut(sweep_at_), now);
   }
 }
 

@@ -38,6 +38,7 @@
 #include "scheduler/flows.h"
 #include "scheduler/names.h"
 #include "scheduler/pools.h"
+#include "scheduler/tenant_rates.h"
 #include "scheduler/types.h"
 #include "scheduler/watermarks.h"
 
@@ -91,6 +92,8 @@ class Core {
   void OnShardTaken(int shard, int64_t epoch, int64_t last_seq, const std::vector<std::string>& registered_egresses);
   void OnLeaseExtended(SteadyInstant valid_until);
   void OnShardsLost(const std::vector<int>& shards);
+  // How many shards there are in all.
+  void OnShardCount(int total);
   // Nothing is released any more; egresses are asked to give back what they have not begun.
   void BeginHandover();
   // All that was given out is settled or back.
@@ -149,7 +152,6 @@ class Core {
   };
   std::vector<ConnectedEgress> ConnectedEgresses() const;
   void SendAssignment(const std::string& egress, uint64_t session, const std::vector<AssignedSource>& sources);
-  void SendSigningKeys(const std::string& egress, uint64_t session, const std::vector<SigningKey>& keys);
 
   CoreSnapshot Snapshot() const;
   Fleet& fleet() { return fleet_; }
@@ -163,10 +165,11 @@ class Core {
     Slot slot = kNoSlot;  // kNoSlot: named by an inventory, row not loaded yet.
     EgressNumber egress = kNoEgress;
     uint16_t source = kNoSource;
-    uint32_t site = kNoSite, pool = 0, provider = 0;
+    uint32_t site = kNoSite, provider = 0, tenant = 0;
+    uint32_t pool = 0;  // A number of Names: the policy may change meanwhile.
     int64_t attempt_id = 0;  // 0 = from an inventory: any report fits.
     int64_t message_id = 0;
-    bool sent = false, begun = false;
+    bool sent = false, begun = false, probe = false;
   };
   // What happens in memory once its settlement is committed.
   struct Unsettled {
@@ -184,6 +187,7 @@ class Core {
   std::vector<int> ClaimedShards() const;
   void SendShardLists();
   void Flush();
+  bool FileDue(Instant now);
   void SweepExpired(Instant now);
   void AskPostgres(SteadyInstant steady);
   void DropShard(int shard);
@@ -195,15 +199,20 @@ class Core {
                    std::string_view sender_domain, std::string_view tags);
   // Puts a living entry that is in no list where it belongs now.
   void Place_(Slot slot, Instant now);
-  void RouteAndFile(Slot slot, Instant now, bool front);
+  void RouteAndFile(Slot slot, Instant now);
+  // True while there is more to file anew.
+  bool RefileStale(Instant now);
   void Resolve(uint32_t domain, Slot slot);
   Slot TakeOut(Slot slot);
 
   // core_release.cc
   bool Release(Instant now);
-  int Serve(FlowNumber number, Instant now, int most);
+  int Serve(const Flows::Turn& turn, Instant now, int most);
+  void WakeWhatMayGo(SteadyInstant steady);
   void Begin(Slot slot, uint16_t source, const FlowKey& key);
   void Send(int64_t id, InFlight& flight, EntryPayload payload);
+  // It was suppressed after it was accepted: ends without an attempt.
+  void EndSuppressed(int64_t id);
   Instant RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
 
@@ -211,8 +220,6 @@ class Core {
   bool IsCurrent(Session session) const;
   void FinishFlight(int64_t id, const InFlight& flight);
   void Requeue(int64_t id, bool crashed);
-  // An egress lacks a key that this entry needs.
-  void WaitForKey(const ReturnedEntry& returned);
   void NoteCrash(const Entry& entry, Instant now);
   void RequeueAllOf(EgressNumber egress, const absl::flat_hash_set<int64_t>* keep, bool crashed);
   void Claim(EgressNumber egress, int64_t id);
@@ -242,6 +249,7 @@ class Core {
   uint64_t next_attempt_id_;
 
   std::map<int, Shard> shards_;
+  int shard_count_ = 1;
   SteadyInstant lease_until_{};
   bool handing_over_ = false;
   // After a takeover: who has to send an inventory, and until when we wait for it.
@@ -260,7 +268,8 @@ class Core {
   ContentStore contents_;
   Watermarks watermarks_;
   absl::flat_hash_map<int64_t, InFlight> in_flight_;
-  EntryList unrouted_;
+  TenantRates rates_;
+  EntryList unrouted_, unrouted_before_;  // By the policy in force; by an earlier one.
   int64_t unrouted_count_ = 0, held_count_ = 0;
   Slot sweep_at_ = 0;
 
@@ -284,7 +293,6 @@ class Core {
   std::vector<int64_t> unknown_writers_;
   SteadyInstant writers_checked_at_{};
   absl::flat_hash_map<int64_t, SteadyInstant> gone_since_;  // Writers that are provably gone.
-  int64_t credit_freed_ = 0;
   std::vector<uint32_t> wake_sites_;
 };
 

@@ -9,9 +9,6 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr auto kCrashBackoff = std::chrono::seconds(2);
-// A first wait, and the longest: mail leaves this soon after its key has come.
-constexpr auto kKeyPause = std::chrono::seconds(2);
-constexpr auto kMostKeyPause = std::chrono::minutes(5);
 constexpr size_t kMostInventory = 1'000'000;
 
 }  // namespace
@@ -88,7 +85,6 @@ void Core::OnInventory(Session session, const std::vector<int64_t>& ids, bool co
   }
   egress.reconciled = egress.inventory_complete = true;
   flows_.WakePools();
-  credit_freed_ += egress.credit_entries;
 }
 
 void Core::Claim(EgressNumber egress, int64_t id) {
@@ -102,7 +98,6 @@ void Core::Claim(EgressNumber egress, int64_t id) {
   if (slot == kNoSlot && !shard->second.loading) return;  // Ended: its report is a repetition.
   if (slot != kNoSlot) {
     if (index_[slot].place == Place::kSettling) return;
-    if (index_[slot].place == Place::kHeld) --held_count_;
     slot = TakeOut(slot);
     contents_.Drop(id, index_[slot].message_id());
     index_[slot].place = Place::kInFlight;
@@ -138,11 +133,6 @@ std::vector<Core::ConnectedEgress> Core::ConnectedEgresses() const {
 void Core::SendAssignment(const std::string& id, uint64_t session, const std::vector<AssignedSource>& sources) {
   const EgressNumber number = fleet_.FindEgress(id);
   if (IsCurrent({number, session})) fleet_.egress(number).port->SendAssignment(sources);
-}
-
-void Core::SendSigningKeys(const std::string& id, uint64_t session, const std::vector<SigningKey>& keys) {
-  const EgressNumber number = fleet_.FindEgress(id);
-  if (IsCurrent({number, session})) fleet_.egress(number).port->SendSigningKeys(keys);
 }
 
 void Core::OnDrain(Session session) {
@@ -185,7 +175,6 @@ void Core::RequeueAllOf(EgressNumber number, const absl::flat_hash_set<int64_t>*
 void Core::FinishFlight(int64_t id, const InFlight& flight) {
   Egress& egress = fleet_.egress(flight.egress);
   --egress.in_flight;
-  ++credit_freed_;
   if (egress.suspect == id) egress.suspect = 0;
   if (flight.source == kNoSource) return;  // From an inventory: nothing of it is kept here.
   if (flight.sent) {
@@ -197,6 +186,8 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
     }
   }
   contents_.Detach(flight.message_id);
+  if (flight.probe) --egress.probes;
+  if (const auto it = egress.by_tenant.find(flight.tenant); --it->second == 0) egress.by_tenant.erase(it);
   Path& path = fleet_.path(flight.source, flight.site);
   if (path.in_flight > 0) --path.in_flight;
   fleet_.Settle(flight.source, flight.site);
@@ -282,38 +273,7 @@ void Core::OnReturned(EgressNumber number, const ReturnedEntry& returned) {
     // Not used again until control has seen it bound.
     fleet_.source(it->second.source).bound = false;
   }
-  if (returned.reason == "key") {
-    WaitForKey(returned);
-  } else {
-    Requeue(returned.entry_id, false);
-  }
-}
-
-// It waits, longer each time, and says so once: a person has to bring the key, and when it is there the mail leaves by itself.
-void Core::WaitForKey(const ReturnedEntry& returned) {
-  const auto it = in_flight_.find(returned.entry_id);
-  const InFlight flight = it->second;
-  FinishFlight(returned.entry_id, flight);
-  in_flight_.erase(it);
-  if (flight.slot == kNoSlot) return;  // Its row is still being loaded.
-  const Instant now = clock_.Now();
-  Entry& entry = index_[flight.slot];
-  const Duration longest = std::min<Duration>(kKeyPause * (int64_t{1} << std::min<int>(entry.key_waits, 8)), kMostKeyPause);
-  entry.due = ToTicks(now + std::chrono::duration_cast<Duration>(longest * (0.5 + random_() / 2)));
-  calendar_.Add(index_, flight.slot);
-  if (entry.key_waits < UINT8_MAX) ++entry.key_waits;
-  if (entry.key_waits > 1) return;
-  storage::Settlement settlement;
-  settlement.entry_id = entry.id;
-  settlement.message_id = entry.message_id();
-  settlement.change = storage::Settlement::Change::kDefer;
-  settlement.kind = "held";
-  settlement.occurred_at = now;
-  settlement.attempts = static_cast<int16_t>(entry.attempts);
-  settlement.crashes = entry.crashes;
-  settlement.due_at = FromTicks(entry.due);
-  settlement.detail = returned.detail;
-  PutUnsettled({.settlement = std::move(settlement), .is_note = true});
+  Requeue(returned.entry_id, false);
 }
 
 }  // namespace sluice::scheduler

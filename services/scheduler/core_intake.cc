@@ -9,6 +9,7 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr size_t kMostUnknownWriters = 1'000;
+constexpr int kRefiledPerTurn = 4'000;
 constexpr auto kBatchesKept = std::chrono::hours(1);
 constexpr auto kWriterForgottenAfter = std::chrono::hours(3);
 
@@ -170,6 +171,8 @@ std::vector<std::pair<int64_t, bool>> Core::Cancel(int64_t message_id, const std
 }
 
 Slot Core::TakeOut(Slot slot) {
+  if (index_[slot].place == Place::kHeld) --held_count_;
+  if (index_[slot].place == Place::kUnrouted) --unrouted_count_;
   if (!index_[slot].in_list) return slot;
   // The list keeps the old slot as ended; the entry goes on in a new one.
   const Entry copy = index_[slot];
@@ -199,7 +202,7 @@ void Core::Place_(Slot slot, Instant now) {
     Resolve(entry.domain, slot);
     return;
   }
-  RouteAndFile(slot, now, false);
+  RouteAndFile(slot, now);
 }
 
 void Core::Resolve(uint32_t number, Slot slot) {
@@ -220,11 +223,11 @@ void Core::OnResolved(uint32_t number, const MxAnswer& answer, const std::vector
   }
   EntryList waiting = std::exchange(domains_[number].waiting, {});
   for (Slot slot = waiting.Pop(index_); slot != kNoSlot; slot = waiting.Pop(index_)) {
-    RouteAndFile(slot, now, false);
+    RouteAndFile(slot, now);
   }
 }
 
-void Core::RouteAndFile(Slot slot, Instant now, bool front) {
+void Core::RouteAndFile(Slot slot, Instant now) {
   const Entry& entry = index_[slot];
   const Domain& domain = domains_[entry.domain];
   if (domain.site == kNoSite || domain.state != DomainState::kSite) {
@@ -262,15 +265,9 @@ void Core::RouteAndFile(Slot slot, Instant now, bool front) {
     Defer(slot, evidence, now);
     return;
   }
-  if (!routing_.has_value()) {
-    index_[slot].place = Place::kReady;
-    unrouted_.PushBack(index_, slot);
-    ++unrouted_count_;
-    return;
-  }
   const Facts& facts = facts_[entry.facts];
   const Site& site = domains_.site(domain.site);
-  const RouteChoice route = routing_->Route({.tenant = names_.Name(facts.tenant),
+  const RouteChoice route = !routing_.has_value() ? RouteChoice() : routing_->Route({.tenant = names_.Name(facts.tenant),
                                              .stream = names_.Name(facts.stream),
                                              .campaign = names_.Name(facts.campaign),
                                              .provider = site.provider,
@@ -280,7 +277,7 @@ void Core::RouteAndFile(Slot slot, Instant now, bool front) {
                                              .tags = names_.Name(facts.tags)});
   if (route.pool_index < 0) {
     // No route names it: it waits for a policy that does, and is reported.
-    index_[slot].place = Place::kReady;
+    index_[slot].place = Place::kUnrouted;
     unrouted_.PushBack(index_, slot);
     ++unrouted_count_;
     return;
@@ -290,11 +287,27 @@ void Core::RouteAndFile(Slot slot, Instant now, bool front) {
                     .pool = static_cast<uint32_t>(route.pool_index),
                     .site = domain.site,
                     .priority = entry.priority};
-  if (front) {
-    flows_.AddFront(index_, slot, key);
-  } else {
-    flows_.Add(index_, slot, key);
+  flows_.Add(index_, slot, key);
+}
+
+// After a new policy, a few at a time: nothing is released by the old one, and nobody waits for the others to be filed.
+bool Core::RefileStale(Instant now) {
+  int left = kRefiledPerTurn;
+  for (FlowNumber flow = flows_.NextStale(); left > 0 && flow != kNoFlow; flow = flows_.NextStale()) {
+    for (; left > 0; --left) {
+      const Slot slot = flows_.Ready(flow).Pop(index_);
+      if (slot == kNoSlot) break;
+      RouteAndFile(slot, now);
+    }
+    if (flows_.Ready(flow).empty()) flows_.DropStale(flow);
   }
+  for (; left > 0; --left) {
+    const Slot slot = unrouted_before_.Pop(index_);
+    if (slot == kNoSlot) return false;
+    --unrouted_count_;
+    RouteAndFile(slot, now);
+  }
+  return true;
 }
 
 }  // namespace sluice::scheduler

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "scheduler/types.h"
@@ -44,6 +45,8 @@ class CorePorts {
   virtual void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) = 0;
   // Notes of the event inbox become events. → Core::OnInboxTaken; never beside a Settle.
   virtual void TakeInbox(std::vector<storage::ShardEpoch> shards, int most, Instant now) = 0;
+  // Asked on the core's thread, in its time: an answer from memory.
+  virtual bool IsSuppressed(std::string_view tenant, std::string_view recipient) const = 0;
   // Best effort: domain_route rows.
   virtual void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) = 0;
 };

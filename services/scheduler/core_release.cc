@@ -8,7 +8,6 @@
 namespace sluice::scheduler {
 namespace {
 
-constexpr int kQuantum = 16;          // Entries a flow may send in one turn.
 constexpr int kMostPerTurn = 2'000;   // Then inputs are looked at again.
 constexpr int kSlowStartFirst = 64;
 constexpr auto kSuspectWait = std::chrono::seconds(1);  // Until an egress has dealt with the suspect before.
@@ -17,36 +16,48 @@ constexpr auto kSuspectWait = std::chrono::seconds(1);  // Until an egress has d
 
 bool Core::Release(Instant now) {
   slow_start_ = std::min(kMostPerTurn, std::max(kSlowStartFirst, slow_start_ * 2));
-  if (credit_freed_ > 0) flows_.WakeCredit(std::exchange(credit_freed_, 0));
-  for (const uint32_t site : std::exchange(wake_sites_, {})) flows_.WakeSite(site);
-  int left = slow_start_;
-  while (left > 0) {
-    const FlowNumber flow = flows_.NextTurn();
-    if (flow == kNoFlow) return false;
-    left -= std::max(1, Serve(flow, now, std::min(left, kQuantum)));
+  WakeWhatMayGo(clock_.Steady());
+  for (int left = slow_start_; left > 0;) {
+    // Order is kept for when there is credit again.
+    if (fleet_.FreeCredit() <= 0) return false;
+    const Flows::Turn turn = flows_.Next();
+    if (turn.flow == kNoFlow) return false;
+    left -= std::max(1, Serve(turn, now, std::min(left, turn.most)));
   }
   return true;
 }
 
-int Core::Serve(FlowNumber number, Instant now, int most) {
-  int served = 0;
+void Core::WakeWhatMayGo(SteadyInstant steady) {
+  flows_.WakeCredit(fleet_.FreeCredit());
+  flows_.WakeProbes(fleet_.FreeProbes());
+  flows_.WakeTenants([&](uint32_t tenant) { return rates_.May(tenant, steady) && fleet_.AnyCreditFor(tenant); });
+  for (const uint32_t site : std::exchange(wake_sites_, {})) flows_.WakeSite(site);
+}
+
+int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
+  const FlowKey key = flows_.Key(turn.flow);
+  const bool stale = flows_.IsStale(turn.flow);
+  const SteadyInstant steady = clock_.Steady();
+  const int allowed = stale ? 0 : rates_.Take(key.tenant, most, steady);
   const uint32_t ticks = ToTicks(now);
+  int served = 0, begun = 0;
+  Parked parked = Parked::kNot;
   while (served < most) {
-    const Slot slot = flows_[number].ready.Pop(index_);
+    const Slot slot = flows_.Ready(turn.flow).Pop(index_);
     if (slot == kNoSlot) break;
-    const FlowKey key = flows_[number].key;
     Entry& entry = index_[slot];
-    if (entry.expires <= ticks || domains_[entry.domain].fresh_until <= now) {
-      Place_(slot, now);  // Expires, or asks DNS again.
+    if (stale || entry.expires <= ticks || domains_[entry.domain].fresh_until <= now) {
+      Place_(slot, now);  // Is filed by the policy in force, expires, or asks DNS again.
       ++served;
       continue;
     }
-    const Choice choice =
-        pools_.Pick(key.pool, domains_.site(key.site).provider_number, key.site, entry.last_source);
+    const Choice choice = begun < allowed ? pools_.Pick(key.pool, domains_.site(key.site).provider_number, key.site,
+                                                        key.tenant, entry.last_source)
+                                          : Choice{.parked = Parked::kRate};
     if (choice.source == kNoSource) {
-      flows_[number].ready.PushFront(index_, slot);
-      flows_.Park(number, choice.parked);
-      return served;
+      flows_.Ready(turn.flow).PushFront(index_, slot);
+      parked = choice.parked;
+      break;
     }
     ++served;
     if (entry.crashes >= kSuspectCrashes && fleet_.egress(fleet_.source(choice.source).egress).suspect != 0) {
@@ -55,8 +66,10 @@ int Core::Serve(FlowNumber number, Instant now, int most) {
       continue;
     }
     Begin(slot, choice.source, key);
+    ++begun;
   }
-  flows_.Requeue(number);
+  rates_.Return(key.tenant, allowed - begun, steady);
+  flows_.Served(served, parked);
   return served;
 }
 
@@ -66,16 +79,21 @@ void Core::Begin(Slot slot, uint16_t source, const FlowKey& key) {
   Egress& egress = fleet_.egress(fleet_.source(source).egress);
   ++egress.in_flight;
   if (entry.crashes >= kSuspectCrashes) egress.suspect = entry.id;
-  ++fleet_.path(source, key.site).in_flight;
+  ++egress.by_tenant[key.tenant];
+  Path& path = fleet_.path(source, key.site);
+  ++path.in_flight;
+  if (!path.proven) ++egress.probes;
   InFlight& flight = in_flight_[entry.id];
   flight = {.slot = slot,
             .egress = fleet_.source(source).egress,
             .source = source,
             .site = key.site,
-            .pool = key.pool,
             .provider = domains_.site(key.site).provider_number,
+            .tenant = key.tenant,
+            .pool = names_.Number(pools_.name(key.pool)),
             .attempt_id = static_cast<int64_t>(next_attempt_id_++),
-            .message_id = entry.message_id()};
+            .message_id = entry.message_id(),
+            .probe = !path.proven};
   CoreMetrics::Add(metrics_.released);
   EntryPayload payload;
   const bool has_payload = contents_.Take(entry.id, payload);
@@ -140,6 +158,10 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
   const Facts& facts = facts_[entry.facts];
   const Site& site = domains_.site(flight.site);
   Egress& egress = fleet_.egress(flight.egress);
+  if (ports_.IsSuppressed(names_.Name(facts.tenant), payload.recipient)) {
+    EndSuppressed(id);
+    return;
+  }
   if (!egress.connected()) {
     Requeue(id, false);
     return;
@@ -163,10 +185,28 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .tenant = names_.Name(facts.tenant),
                                  .stream = names_.Name(facts.stream),
                                  .campaign = names_.Name(facts.campaign),
-                                 .pool = pools_.name(flight.pool),
+                                 .pool = names_.Name(flight.pool),
                                  .mx_hosts = site.hosts,
                                  .priority = entry.priority,
                                  .not_after = FromTicks(entry.expires)});
+}
+
+void Core::EndSuppressed(int64_t id) {
+  const auto it = in_flight_.find(id);
+  const InFlight flight = it->second;
+  FinishFlight(id, flight);
+  in_flight_.erase(it);
+  Entry& entry = index_[flight.slot];
+  entry.place = Place::kSettling;
+  storage::Settlement settlement;
+  settlement.entry_id = id;
+  settlement.message_id = flight.message_id;
+  settlement.occurred_at = clock_.Now();
+  settlement.attempts = static_cast<int16_t>(entry.attempts);
+  settlement.kind = "suppressed";
+  settlement.detail = "suppressed after it was accepted";
+  CoreMetrics::Add(metrics_.suppressed);
+  PutUnsettled({.settlement = std::move(settlement)});
 }
 
 Instant Core::RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now) {

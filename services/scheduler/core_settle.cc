@@ -48,7 +48,7 @@ storage::Settlement Core::FromReport(const AttemptReport& report, const InFlight
   out.possible_duplicate = report.possible_duplicate;
   if (flight != nullptr && flight->source != kNoSource) {
     const Site& site = domains_.site(flight->site);
-    out.pool = pools_.name(flight->pool);
+    out.pool = names_.Name(flight->pool);
     out.provider = site.provider;
     out.site = site.name;
   }

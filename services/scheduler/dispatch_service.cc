@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "scheduler/dispatch_convert.h"
 #include "sluice/v1/dispatch.grpc.pb.h"
+#include "wire/peer.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -83,7 +84,6 @@ class Port final : public EgressPort, public std::enable_shared_from_this<Port> 
   void Send(DeliverBatch batch) override;
   void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) override;
   void SendAssignment(const std::vector<AssignedSource>& sources) override;
-  void SendSigningKeys(const std::vector<SigningKey>& keys) override;
   void SendShards(const std::vector<int>& shards) override;
   void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) override;
   void Close() override;
@@ -112,7 +112,9 @@ struct Link {
 
 class ControlStream final : public Stream<v1::ControlRequest, v1::ControlResponse> {
  public:
-  ControlStream(Face& face, std::string peer) : face_(face), peer_(std::move(peer)) { this->StartRead(&request_); }
+  ControlStream(Face& face, const grpc::CallbackServerContext& context) : face_(face), context_(context) {
+    this->StartRead(&request_);
+  }
   void Write(v1::ControlResponse message) {
     {
       const std::lock_guard lock(mutex_);
@@ -131,7 +133,7 @@ class ControlStream final : public Stream<v1::ControlRequest, v1::ControlRespons
     return true;
   }
   Face& face_;
-  const std::string peer_;
+  const grpc::CallbackServerContext& context_;  // Outlives the reactor.
   v1::ControlRequest request_;
   std::deque<v1::ControlResponse> queue_;
   std::shared_ptr<Link> link_;
@@ -140,7 +142,9 @@ class ControlStream final : public Stream<v1::ControlRequest, v1::ControlRespons
 
 class DeliverStream final : public Stream<v1::DeliverRequest, v1::DeliverResponse> {
  public:
-  explicit DeliverStream(Face& face) : face_(face) { this->StartRead(&request_); }
+  DeliverStream(Face& face, const grpc::CallbackServerContext& context) : face_(face), context_(context) {
+    this->StartRead(&request_);
+  }
   void Write(DeliverBatch batch) {
     {
       const std::lock_guard lock(mutex_);
@@ -162,6 +166,7 @@ class DeliverStream final : public Stream<v1::DeliverRequest, v1::DeliverRespons
     return message.ByteSizeLong() > 0;
   }
   Face& face_;
+  const grpc::CallbackServerContext& context_;  // Outlives the reactor.
   v1::DeliverRequest request_;
   std::deque<DeliverBatch> queue_;
   std::shared_ptr<Link> link_;
@@ -176,14 +181,15 @@ class Face final : public DispatchFace, public v1::DispatchService::CallbackServ
 
   grpc::ServerBidiReactor<v1::ControlRequest, v1::ControlResponse>* Control(
       grpc::CallbackServerContext* context) override {
-    auto* stream = new ControlStream(*this, context->peer());
+    auto* stream = new ControlStream(*this, *context);
     const std::lock_guard lock(mutex_);
     if (shut_down_) stream->End({grpc::StatusCode::UNAVAILABLE, "the scheduler is stopping"});
     controls_.insert(stream);
     return stream;
   }
-  grpc::ServerBidiReactor<v1::DeliverRequest, v1::DeliverResponse>* Deliver(grpc::CallbackServerContext*) override {
-    return new DeliverStream(*this);
+  grpc::ServerBidiReactor<v1::DeliverRequest, v1::DeliverResponse>* Deliver(
+      grpc::CallbackServerContext* context) override {
+    return new DeliverStream(*this, *context);
   }
 
   std::shared_ptr<Link> Connect(const EgressHello& hello, ControlStream* stream);
@@ -235,12 +241,6 @@ void Port::SendHeartbeat(int64_t sent_at_micros, Duration valid_for) {
 void Port::SendAssignment(const std::vector<AssignedSource>& sources) {
   v1::ControlResponse message;
   *message.mutable_assignment() = ToProto(sources);
-  SendControl(std::move(message));
-}
-
-void Port::SendSigningKeys(const std::vector<SigningKey>& keys) {
-  v1::ControlResponse message;
-  *message.mutable_signing_keys() = ToProto(keys);
   SendControl(std::move(message));
 }
 
@@ -297,6 +297,10 @@ void ControlStream::OnReadDone(bool ok) {
       End({grpc::StatusCode::INVALID_ARGUMENT, "the first message must be a Hello with an egress_id"});
       return;
     }
+    if (!wire::MayActAs(context_, request_.hello().egress_id())) {
+      End({grpc::StatusCode::PERMISSION_DENIED, Cat("the certificate does not name 'egress.", request_.hello().egress_id(), "'")});
+      return;
+    }
     const EgressHello hello = FromProto(request_.hello());
     egress_id_ = hello.egress_id;
     link_ = face_.Connect(hello, this);
@@ -331,6 +335,10 @@ void DeliverStream::OnReadDone(bool ok) {
     return;
   }
   if (link_ == nullptr) {
+    if (!wire::MayActAs(context_, request_.egress_id())) {
+      End({grpc::StatusCode::PERMISSION_DENIED, Cat("the certificate does not name 'egress.", request_.egress_id(), "'")});
+      return;
+    }
     link_ = face_.FindLink(request_.egress_id(), request_.incarnation());
     if (link_ == nullptr || !link_->port->AttachDeliver(this)) {
       link_ = nullptr;

@@ -82,6 +82,17 @@ void EntryList::PushFront(EntryIndex& index, Slot slot) {
   if (tail == kNoSlot) tail = slot;
 }
 
+void EntryList::Append(EntryIndex& index, EntryList& other) {
+  if (other.empty()) return;
+  if (empty()) {
+    *this = other;
+  } else {
+    index[tail].next = other.head;
+    tail = other.tail;
+  }
+  other = EntryList();
+}
+
 Slot EntryList::Pop(EntryIndex& index) {
   while (head != kNoSlot) {
     const Slot slot = head;

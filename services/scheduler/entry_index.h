@@ -3,9 +3,9 @@
 //   resolving ──▶ ready (in a flow) ──▶ in flight ──▶ settling ──▶ gone
 //       ▲            ▲    waiting (due later)            │
 //       └────────────┴──────────┴────────────────────────┘ deferred
-//   held: waits for a person.
+//   unrouted: no route names it; waits for a policy that does.   held: waits for a person.
 //
-// The places resolving, ready and waiting are lists through `next`; an entry that ends while it is in one is marked ended
+// The places resolving, unrouted, ready and waiting are lists through `next`; an entry that ends while it is in one is marked ended
 // and dropped when the list reaches it.
 #pragma once
 
@@ -21,7 +21,7 @@ using Slot = uint32_t;
 inline constexpr Slot kNoSlot = UINT32_MAX;
 inline constexpr uint16_t kNoSource = UINT16_MAX;
 
-enum class Place : uint8_t { kFree, kResolving, kReady, kWaiting, kInFlight, kSettling, kHeld, kEnded };
+enum class Place : uint8_t { kFree, kResolving, kUnrouted, kReady, kWaiting, kInFlight, kSettling, kHeld, kEnded };
 
 // Centiseconds since 2026-01-01T00:00:00Z: 497 days in 32 bits. Rounded up, so that nothing is early.
 uint32_t ToTicks(Instant at);
@@ -42,7 +42,6 @@ struct Entry {
   uint8_t priority = 1;
   uint8_t engagement = 0;
   Place place = Place::kFree;
-  uint8_t key_waits = 0;  // Times that an egress lacked a key for it.
   bool in_list = false;  // `next` is in use by a list that has not reached it yet.
 
   int64_t message_id() const { return id - recipient_index; }
@@ -78,6 +77,8 @@ struct EntryList {
   void PushFront(EntryIndex& index, Slot slot);
   // The first entry that still lives, taken off; kNoSlot when none is left.
   Slot Pop(EntryIndex& index);
+  // Takes all of `other` over, behind its own.
+  void Append(EntryIndex& index, EntryList& other);
 };
 
 }  // namespace sluice::scheduler

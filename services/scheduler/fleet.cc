@@ -1,6 +1,9 @@
 #include "scheduler/fleet.h"
 
 namespace sluice::scheduler {
+namespace {
+constexpr size_t kMostIdlePaths = 100'000;
+}
 
 void ReportAcks::Arrived(int64_t number) {
   if (number < base_) return;
@@ -44,10 +47,32 @@ uint16_t Fleet::SourceOf(const std::string& name) {
   return it->second;
 }
 
+int64_t Fleet::FreeCredit() const {
+  int64_t sum = 0;
+  for (const Egress& egress : egresses_) {
+    if (egress.HasCredit()) sum += egress.free_credit();
+  }
+  return sum;
+}
+
+int64_t Fleet::FreeProbes() const {
+  int64_t sum = 0;
+  for (const Egress& egress : egresses_) {
+    if (egress.HasCredit()) sum += std::max<int64_t>(0, egress.free_probes());
+  }
+  return sum;
+}
+
+bool Fleet::AnyCreditFor(uint32_t tenant) const {
+  return std::any_of(egresses_.begin(), egresses_.end(),
+                     [&](const Egress& e) { return e.HasCredit() && e.HasCreditFor(tenant); });
+}
+
 void Fleet::Settle(uint16_t source, uint32_t site) {
   const auto it = paths_.find(Key(source, site));
   if (it == paths_.end()) return;
-  if (it->second.in_flight == 0 && it->second.window >= Path::kFirst) paths_.erase(it);
+  if (it->second.in_flight > 0 || it->second.window < Path::kFirst) return;
+  if (!it->second.proven || paths_.size() > kMostIdlePaths) paths_.erase(it);
 }
 
 }  // namespace sluice::scheduler

@@ -1,6 +1,7 @@
 // Egresses, the sources they hold and the paths (source × site) over them: who can take an entry now.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,7 +28,6 @@ class EgressPort {
   virtual void Send(DeliverBatch batch) = 0;
   virtual void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) = 0;
   virtual void SendAssignment(const std::vector<AssignedSource>& sources) = 0;
-  virtual void SendSigningKeys(const std::vector<SigningKey>& keys) = 0;
   // Asks for a fresh inventory, too.
   virtual void SendShards(const std::vector<int>& shards) = 0;
   virtual void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) = 0;
@@ -73,11 +73,22 @@ struct Egress {
     int64_t bytes = 0;
   };
   absl::flat_hash_map<int64_t, SentContent> contents;  // By message id.
+  absl::flat_hash_map<uint32_t, int64_t> by_tenant;    // In flight.
+  int64_t probes = 0;                                  // In flight on paths that have yet to deliver.
 
   bool connected() const { return port != nullptr; }
   bool HasCredit() const {
     return connected() && reconciled && !draining && in_flight < credit_entries && in_flight_bytes < credit_bytes;
   }
+  int64_t free_credit() const { return credit_entries - in_flight; }
+  // Nobody takes all of the credit, so that there is some for whoever comes next: a tenant at most four times what it leaves
+  // free, a path as much as it leaves free, paths that have yet to deliver half of it together.
+  static constexpr int64_t kTenantPart = 4;
+  bool HasCreditFor(uint32_t tenant) const {
+    const auto it = by_tenant.find(tenant);
+    return it == by_tenant.end() || it->second < kTenantPart * free_credit();
+  }
+  int64_t free_probes() const { return std::max<int64_t>(1, credit_entries / 2) - probes; }
 };
 
 struct Source {
@@ -90,13 +101,20 @@ struct Source {
 struct Path {
   uint16_t in_flight = 0;
   uint16_t window = 32;
+  bool proven = false;  // Delivered, and has not failed since.
 
   static constexpr uint16_t kLeast = 4;
   static constexpr uint16_t kFirst = 32;
   static constexpr uint16_t kMost = 1024;
   bool HasRoom() const { return in_flight < window; }
-  void Delivered() { window = window < kMost ? static_cast<uint16_t>(window + 1) : kMost; }
-  void Failed() { window = window / 2 > kLeast ? static_cast<uint16_t>(window / 2) : kLeast; }
+  void Delivered() {
+    window = window < kMost ? static_cast<uint16_t>(window + 1) : kMost;
+    proven = true;
+  }
+  void Failed() {
+    window = window / 2 > kLeast ? static_cast<uint16_t>(window / 2) : kLeast;
+    proven = false;
+  }
 };
 
 // Not thread-safe.
@@ -112,7 +130,7 @@ class Fleet {
   const std::vector<Source>& sources() const { return sources_; }
 
   Path& path(uint16_t source, uint32_t site) { return paths_[Key(source, site)]; }
-  // Forgets a path that is idle, unless it is one that fails.
+  // Forgets a path that is idle, unless it is one that fails or, of not too many, one that delivers.
   void Settle(uint16_t source, uint32_t site);
   size_t path_count() const { return paths_.size(); }
 
@@ -128,8 +146,16 @@ class Fleet {
   }
   bool PathHasRoom(uint16_t source, uint32_t site) const {
     const auto it = paths_.find(Key(source, site));
-    return it == paths_.end() || it->second.HasRoom();
+    if (it == paths_.end()) return true;
+    return it->second.HasRoom() && it->second.in_flight < egresses_[sources_[source].egress].free_credit();
   }
+  bool PathIsProven(uint16_t source, uint32_t site) const {
+    const auto it = paths_.find(Key(source, site));
+    return it != paths_.end() && it->second.proven;
+  }
+  int64_t FreeCredit() const;   // Of all egresses.
+  int64_t FreeProbes() const;
+  bool AnyCreditFor(uint32_t tenant) const;
 
  private:
   static uint64_t Key(uint16_t source, uint32_t site) { return uint64_t{source} << 32 | site; }

@@ -3,12 +3,30 @@
 #include <utility>
 
 namespace sluice::scheduler {
-namespace {
-constexpr int kHighTurnsInARow = 4;
+
+Flows::LaneNumber Flows::LaneOf(const FlowKey& key) {
+  const Lane lane{.tenant = key.tenant,
+                  .stream = key.stream,
+                  .pool = key.pool,
+                  .generation = generation_,
+                  .priority = key.priority};
+  const auto [it, fresh] = lane_numbers_.try_emplace(lane, 0);
+  if (!fresh) return it->second;
+  if (free_lanes_.empty()) {
+    it->second = static_cast<LaneNumber>(lanes_.size());
+    lanes_.emplace_back();
+  } else {
+    it->second = free_lanes_.back();
+    free_lanes_.pop_back();
+  }
+  lanes_[it->second] = lane;
+  queue_.OpenLane(it->second, key.tenant, key.priority >= 2);
+  return it->second;
 }
 
 FlowNumber Flows::Get(const FlowKey& key) {
-  const auto [it, fresh] = numbers_.try_emplace(key, kNoFlow);
+  const LaneNumber lane = LaneOf(key);
+  const auto [it, fresh] = numbers_.try_emplace(KeyOf(lane, key.site), kNoFlow);
   if (!fresh) return it->second;
   if (free_.empty()) {
     it->second = static_cast<FlowNumber>(flows_.size());
@@ -17,95 +35,110 @@ FlowNumber Flows::Get(const FlowKey& key) {
     it->second = free_.back();
     free_.pop_back();
   }
-  flows_[it->second] = Flow{};
-  flows_[it->second].key = key;
-  flows_[it->second].in_use = true;
+  flows_[it->second] = {.lane = lane, .site = key.site, .in_use = true};
+  ++lanes_[lane].flows;
+  if (key.tenant >= tenant_flows_.size()) tenant_flows_.resize(key.tenant + 1, 0);
+  ++tenant_flows_[key.tenant];
   return it->second;
 }
 
-void Flows::Activate(FlowNumber number) {
+void Flows::Forget(FlowNumber number) {
   Flow& flow = flows_[number];
-  if (flow.in_turn || flow.parked != Parked::kNot) return;
-  flow.in_turn = true;
-  Round& round = turns_[flow.key.priority >= 2 ? 1 : 0];
-  std::deque<FlowNumber>& mine = round.flows[flow.key.tenant];
-  if (mine.empty()) round.tenants.push_back(flow.key.tenant);
-  mine.push_back(number);
-  ++round.count;
+  numbers_.erase(KeyOf(flow.lane, flow.site));
+  Lane& lane = lanes_[flow.lane];
+  --tenant_flows_[lane.tenant];
+  if (--lane.flows == 0) {
+    lane_numbers_.erase(lane);
+    free_lanes_.push_back(flow.lane);
+  }
+  flow.in_use = false;
+  free_.push_back(number);
 }
 
 void Flows::Add(EntryIndex& index, Slot slot, const FlowKey& key) {
   index[slot].place = Place::kReady;
   const FlowNumber number = Get(key);
-  flows_[number].ready.PushBack(index, slot);
-  Activate(number);
-}
-
-void Flows::AddFront(EntryIndex& index, Slot slot, const FlowKey& key) {
-  index[slot].place = Place::kReady;
-  const FlowNumber number = Get(key);
-  flows_[number].ready.PushFront(index, slot);
-  Activate(number);
-}
-
-FlowNumber Flows::Pop(Round& round) {
-  const uint32_t tenant = round.tenants.front();
-  round.tenants.pop_front();
-  const auto it = round.flows.find(tenant);
-  const FlowNumber number = it->second.front();
-  it->second.pop_front();
-  if (it->second.empty()) {
-    round.flows.erase(it);
-  } else {
-    round.tenants.push_back(tenant);
-  }
-  --round.count;
-  flows_[number].in_turn = false;
-  return number;
-}
-
-FlowNumber Flows::NextTurn() {
-  Round& normal = turns_[0];
-  Round& high = turns_[1];
-  if (high.count > 0 && (normal.count == 0 || high_turns_ < kHighTurnsInARow)) {
-    ++high_turns_;
-    return Pop(high);
-  }
-  high_turns_ = 0;
-  return normal.count > 0 ? Pop(normal) : kNoFlow;
-}
-
-void Flows::Requeue(FlowNumber number) {
   Flow& flow = flows_[number];
-  if (!flow.ready.empty()) {
-    Activate(number);
+  flow.ready.PushBack(index, slot);
+  if (flow.parked == Parked::kNot && number != turn_) queue_.Add(number, flow.lane);
+}
+
+FlowKey Flows::Key(FlowNumber number) const {
+  const Flow& flow = flows_[number];
+  const Lane& lane = lanes_[flow.lane];
+  return {.tenant = lane.tenant, .stream = lane.stream, .pool = lane.pool, .site = flow.site, .priority = lane.priority};
+}
+
+Flows::Turn Flows::Next() {
+  for (FairQueue::Turn turn = queue_.Next(); turn.flow != FairQueue::kNone; turn = queue_.Next()) {
+    if (!flows_[turn.flow].emptied) {
+      turn_ = turn.flow;
+      return {.flow = turn.flow, .most = turn.most};
+    }
+    queue_.Served(0, FairQueue::Then::kGone);
+    Forget(turn.flow);
+  }
+  return {};
+}
+
+void Flows::Served(int count, Parked why) {
+  const FlowNumber number = std::exchange(turn_, kNoFlow);
+  Flow& flow = flows_[number];
+  const LaneNumber lane = flow.lane;
+  const uint32_t tenant = lanes_[lane].tenant;
+  if (flow.ready.empty()) {
+    queue_.Served(count, FairQueue::Then::kGone);
+    Forget(number);
     return;
   }
-  numbers_.erase(flow.key);
-  flow.in_use = false;
-  free_.push_back(number);
-}
-
-void Flows::Park(FlowNumber number, Parked why) {
-  Flow& flow = flows_[number];
+  switch (why) {
+    case Parked::kNot:
+      queue_.Served(count, FairQueue::Then::kMore);
+      return;
+    case Parked::kCredit:
+      parked_credit_.push_back(lane);
+      queue_.Served(count, FairQueue::Then::kLaneParked);
+      return;
+    case Parked::kTenant:
+      parked_tenant_.push_back(lane);
+      queue_.Served(count, FairQueue::Then::kLaneParked);
+      return;
+    case Parked::kRate:
+      parked_rate_.push_back(tenant);
+      queue_.Served(count, FairQueue::Then::kTenantParked);
+      return;
+    case Parked::kPath:
+      parked_site_[flow.site].push_back(number);
+      break;
+    case Parked::kProbe:
+      parked_probe_.push_back(number);
+      break;
+    case Parked::kPool:
+      parked_pool_.push_back(number);
+      break;
+  }
   flow.parked = why;
-  if (why == Parked::kCredit) parked_credit_.push_back(number);
-  if (why == Parked::kPool) parked_pool_.push_back(number);
-  if (why == Parked::kPath) parked_site_[flow.key.site].push_back(number);
+  queue_.Served(count, FairQueue::Then::kGone);
 }
 
 void Flows::Wake(FlowNumber number, Parked why) {
   Flow& flow = flows_[number];
   if (!flow.in_use || flow.parked != why) return;
   flow.parked = Parked::kNot;
-  Requeue(number);
+  queue_.Add(number, flow.lane);
 }
 
 void Flows::WakeCredit(int64_t most) {
   for (; most > 0 && !parked_credit_.empty(); --most) {
-    const FlowNumber number = parked_credit_.front();
+    queue_.WakeLane(parked_credit_.front());
     parked_credit_.pop_front();
-    Wake(number, Parked::kCredit);
+  }
+}
+
+void Flows::WakeProbes(int64_t most) {
+  for (; most > 0 && !parked_probe_.empty(); --most) {
+    Wake(parked_probe_.front(), Parked::kProbe);
+    parked_probe_.pop_front();
   }
 }
 
@@ -121,16 +154,28 @@ void Flows::WakeSite(uint32_t site) {
   for (const FlowNumber number : numbers) Wake(number, Parked::kPath);
 }
 
-std::vector<Slot> Flows::TakeAll(EntryIndex& index) {
-  std::vector<Slot> slots;
-  for (Flow& flow : flows_) {
-    if (!flow.in_use) continue;
-    for (Slot slot = flow.ready.Pop(index); slot != kNoSlot; slot = flow.ready.Pop(index)) {
-      slots.push_back(slot);
+void Flows::NewPolicy() {
+  ++generation_;
+  stale_at_ = 0;
+}
+
+FlowNumber Flows::NextStale() {
+  for (; stale_at_ < flows_.size(); ++stale_at_) {
+    const Flow& flow = flows_[stale_at_];
+    if (flow.in_use && !flow.emptied && IsStale(static_cast<FlowNumber>(stale_at_))) {
+      return static_cast<FlowNumber>(stale_at_);
     }
   }
-  *this = Flows();
-  return slots;
+  return kNoFlow;
+}
+
+void Flows::DropStale(FlowNumber number) {
+  Flow& flow = flows_[number];
+  if (flow.parked == Parked::kNot) {
+    flow.emptied = true;  // Forgotten when its turn comes.
+  } else {
+    Forget(number);
+  }
 }
 
 }  // namespace sluice::scheduler

@@ -1,14 +1,16 @@
-// Ready entries by flow (tenant × stream × pool × site × priority), and whose turn it is: tenants in turn, each with its flows in
-// turn; high priority before normal, but every fifth turn is normal's. A flow that cannot be served is parked at what it waits
-// for and comes back when that changes.
+// Ready entries by flow (tenant × stream × pool × site × priority) over the fair queue, and what each flow that cannot be served
+// waits for. A lane is the flows of one tenant, stream, pool and priority.
+//
+// A new policy makes every flow stale at once: none of them is served again, their entries are filed anew a few at a time
+// (NextStale, or when their turn comes). Parked flows, lanes and tenants are in no ring: they cost nothing until they are woken.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "policy/fair_queue.h"
 #include "scheduler/entry_index.h"
 
 namespace sluice::scheduler {
@@ -19,27 +21,17 @@ inline constexpr FlowNumber kNoFlow = UINT32_MAX;
 struct FlowKey {
   uint32_t tenant = 0, stream = 0, pool = 0, site = 0;
   uint8_t priority = 1;
-  friend bool operator==(const FlowKey&, const FlowKey&) = default;
-  template <class H>
-  friend H AbslHashValue(H h, const FlowKey& k) {
-    return H::combine(std::move(h), k.tenant, k.stream, k.pool, k.site, k.priority);
-  }
 };
 
-// What a parked flow waits for.
+// What somebody who cannot be served waits for.
 enum class Parked : uint8_t {
   kNot,
-  kCredit,  // Some egress has to take more.
-  kPath,    // Its site's paths are full.
-  kPool,    // No member of its pool can send.
-};
-
-struct Flow {
-  FlowKey key;
-  EntryList ready;
-  Parked parked = Parked::kNot;
-  bool in_turn = false;
-  bool in_use = false;
+  kCredit,  // Lane: the egresses of its pool have to take more.
+  kTenant,  // Lane: its tenant has its share of their credit in flight.
+  kRate,    // Tenant: its rate.
+  kPath,    // Flow: its site's paths are full.
+  kProbe,   // Flow: enough is in flight on paths that have yet to deliver.
+  kPool,    // Flow: no member of its pool can send.
 };
 
 // Not thread-safe.
@@ -47,42 +39,99 @@ class Flows {
  public:
   // Files a ready entry; a flow that was empty gets its turn.
   void Add(EntryIndex& index, Slot slot, const FlowKey& key);
-  void AddFront(EntryIndex& index, Slot slot, const FlowKey& key);
-  Flow& operator[](FlowNumber number) { return flows_[number]; }
 
-  // The flow whose turn it is, taken out of the round; kNoFlow when none can be served.
-  FlowNumber NextTurn();
-  // After serving: back into the round, or forgotten when empty.
-  void Requeue(FlowNumber number);
-  void Park(FlowNumber number, Parked why);
-  // At most `most`: one that finds the credit gone parks again at the end.
+  struct Turn {
+    FlowNumber flow = kNoFlow;
+    int most = 0;  // Entries.
+  };
+  // Whose turn it is, until Served; kNoFlow when nobody can be served.
+  Turn Next();
+  FlowKey Key(FlowNumber number) const;
+  EntryList& Ready(FlowNumber number) { return flows_[number].ready; }
+  // `count` entries were taken off Ready of the flow of Next; whatever it waits for now.
+  void Served(int count, Parked why);
+
+  // At most `most` lanes, first come first.
   void WakeCredit(int64_t most);
+  void WakeProbes(int64_t most);
   void WakeSite(uint32_t site);
   void WakePools();
-  bool HasTurns() const { return turns_[0].count + turns_[1].count > 0; }
+  // Wakes what waits for its tenant's share or rate where `may(tenant)`.
+  template <class May>
+  void WakeTenants(May may);
+  bool HasTurns() const { return queue_.HasTurns(); }
   size_t size() const { return numbers_.size(); }
-  // Takes every ready entry out of every flow (a new policy files them anew).
-  std::vector<Slot> TakeAll(EntryIndex& index);
+  // Flows of the tenant, stale ones included.
+  uint32_t CountOf(uint32_t tenant) const { return tenant < tenant_flows_.size() ? tenant_flows_[tenant] : 0; }
+
+  // All flows are stale from now on.
+  void NewPolicy();
+  bool IsStale(FlowNumber number) const { return lanes_[flows_[number].lane].generation != generation_; }
+  // A stale flow that holds entries; kNoFlow when none is left. Drop it when its Ready is empty.
+  FlowNumber NextStale();
+  void DropStale(FlowNumber number);
 
  private:
-  struct Round {
-    std::deque<uint32_t> tenants;
-    absl::flat_hash_map<uint32_t, std::deque<FlowNumber>> flows;
-    size_t count = 0;
+  using LaneNumber = uint32_t;
+  struct Lane {
+    uint32_t tenant = 0, stream = 0, pool = 0, generation = 0;
+    uint32_t flows = 0;
+    uint8_t priority = 1;
+    friend bool operator==(const Lane& a, const Lane& b) {
+      return a.tenant == b.tenant && a.stream == b.stream && a.pool == b.pool && a.generation == b.generation &&
+             a.priority == b.priority;
+    }
+    template <class H>
+    friend H AbslHashValue(H h, const Lane& l) {
+      return H::combine(std::move(h), l.tenant, l.stream, l.pool, l.generation, l.priority);
+    }
   };
+  struct Flow {
+    LaneNumber lane = 0;
+    uint32_t site = 0;
+    EntryList ready{};
+    Parked parked = Parked::kNot;
+    bool in_use = false;
+    bool emptied = false;  // By DropStale, while it was in a ring.
+  };
+  static uint64_t KeyOf(LaneNumber lane, uint32_t site) { return uint64_t{lane} << 32 | site; }
+  LaneNumber LaneOf(const FlowKey& key);
   FlowNumber Get(const FlowKey& key);
-  void Activate(FlowNumber number);
-  FlowNumber Pop(Round& round);
+  void Forget(FlowNumber number);
   void Wake(FlowNumber number, Parked why);
 
+  FairQueue queue_;
+  uint32_t generation_ = 0;
+  std::vector<Lane> lanes_;
+  std::vector<LaneNumber> free_lanes_;
+  absl::flat_hash_map<Lane, LaneNumber> lane_numbers_;
   std::vector<Flow> flows_;
   std::vector<FlowNumber> free_;
-  absl::flat_hash_map<FlowKey, FlowNumber> numbers_;
-  std::array<Round, 2> turns_;  // Normal, high.
-  int high_turns_ = 0;
-  std::deque<FlowNumber> parked_credit_;
+  absl::flat_hash_map<uint64_t, FlowNumber> numbers_;  // By lane and site.
+  std::vector<uint32_t> tenant_flows_;
+  size_t stale_at_ = SIZE_MAX;  // The sweep over stale flows; past the end = done.
+  FlowNumber turn_ = kNoFlow;
+
+  std::deque<LaneNumber> parked_credit_;
+  std::deque<FlowNumber> parked_probe_;
   std::vector<FlowNumber> parked_pool_;
+  std::vector<LaneNumber> parked_tenant_;
+  std::vector<uint32_t> parked_rate_;  // Tenants.
   absl::flat_hash_map<uint32_t, std::vector<FlowNumber>> parked_site_;
 };
+
+template <class May>
+void Flows::WakeTenants(May may) {
+  std::erase_if(parked_rate_, [&](uint32_t tenant) {
+    if (!may(tenant)) return false;
+    queue_.WakeTenant(tenant);
+    return true;
+  });
+  std::erase_if(parked_tenant_, [&](LaneNumber lane) {
+    if (!may(lanes_[lane].tenant)) return false;
+    queue_.WakeLane(lane);
+    return true;
+  });
+}
 
 }  // namespace sluice::scheduler

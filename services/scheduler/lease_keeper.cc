@@ -111,6 +111,8 @@ absl::Status LeaseKeeper::TakeControl() {
 
 absl::Status LeaseKeeper::Take() {
   ASSIGN_OR_RETURN(const std::vector<storage::Lease> all, leases_->List());
+  const auto shards = std::count_if(all.begin(), all.end(), [](const auto& l) { return l.shard != storage::kControlShard; });
+  if (shards != counted_) events_.counted(counted_ = static_cast<int>(shards));
   std::vector<int> wanted;
   for (const storage::Lease& lease : all) {
     if (held_.contains(lease.shard) || !(lease.expired || lease.owner.empty())) continue;

@@ -44,6 +44,7 @@ struct LeaseEvents {
   std::function<void(SteadyInstant valid_until)> extended;
   std::function<void(std::vector<int> shards)> lost;
   std::function<void(bool held)> control;
+  std::function<void(int shards)> counted;  // All there are.
   // PostgreSQL's clock minus ours.
   std::function<void(Duration skew)> skew;
 };
@@ -77,6 +78,7 @@ class LeaseKeeper {
   std::unique_ptr<storage::Settler> numbers_;  // For the last event number of a shard.
   std::map<int, int64_t> held_;                // Shard (or control) → epoch.
   SteadyInstant renewed_at_{};
+  int counted_ = 0;
   uint32_t nonce_;
   std::atomic<bool> taking_{true};
 

@@ -30,12 +30,15 @@ void Pools::SetPolicy(const PolicyDocument& policy) {
   }
 }
 
-Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint16_t last_source) {
+Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source) {
   Pool& pool = pools_[number];
   eligible_.assign(pool.sources.size(), 0);
   const auto busy = [&](uint16_t source) {
-    if (!fleet_.egress(fleet_.source(source).egress).HasCredit()) return Parked::kCredit;
-    return fleet_.PathHasRoom(source, site) ? Parked::kNot : Parked::kPath;
+    const Egress& egress = fleet_.egress(fleet_.source(source).egress);
+    if (!egress.HasCredit()) return Parked::kCredit;
+    if (!egress.HasCreditFor(tenant)) return Parked::kTenant;
+    if (!fleet_.PathHasRoom(source, site)) return Parked::kPath;
+    return egress.free_probes() > 0 || fleet_.PathIsProven(source, site) ? Parked::kNot : Parked::kProbe;
   };
   bool can_send = false;
   for (size_t i = 0; i < pool.sources.size(); ++i) {

@@ -28,7 +28,7 @@ class Pools {
   const std::string& name(uint32_t pool) const { return pools_[pool].name; }
   // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
   // only busy keeps its turn, so that weights hold under load; one whose path fails, or cannot send, drops out until it recovers.
-  Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint16_t last_source);
+  Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source);
 
  private:
   struct Pool {

@@ -22,6 +22,8 @@
 #include "storage/key_store.h"
 #include "storage/migrate.h"
 #include "storage/node_store.h"
+#include "storage/suppression_set.h"
+#include "storage/suppression_store.h"
 #include "telemetry/metrics.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
@@ -39,11 +41,13 @@ std::string DefaultId() {
   return Cat(host, "-", ::getpid());
 }
 
+// Every caller is one of ours and goes as far as its role: with TLS, a certificate is required.
 absl::StatusOr<std::unique_ptr<wire::Server>> Serve(const std::string& listen, const wire::CredentialsConfig& credentials,
                                                     std::vector<grpc::Service*> services) {
   wire::ServerOptions options;
   options.listen = {listen};
   options.credentials = credentials;
+  options.credentials.client_auth = !credentials.plaintext;
   return wire::Server::Start(options, services);
 }
 
@@ -62,6 +66,8 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   counter("sluice_scheduler_bounced_entries_total", "Entries that ended bounced.", core.bounced);
   counter("sluice_scheduler_expired_entries_total", "Entries given up by age.", core.expired);
   counter("sluice_scheduler_cancelled_entries_total", "Entries cancelled.", core.cancelled);
+  counter("sluice_scheduler_suppressed_entries_total", "Entries that ended because their recipient was suppressed.",
+          core.suppressed);
   counter("sluice_scheduler_held_entries_total", "Entries put aside for a person.", core.held);
   counter("sluice_scheduler_late_deliveries_total", "Deliveries of entries that had ended.", core.late_deliveries);
   counter("sluice_scheduler_handed_batches_total", "Batches taken from hand-off.", core.handed_batches);
@@ -127,7 +133,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
 
   Mailbox mailbox;
   CoreMetrics core_metrics;
-  StoragePorts ports(connection, *routes, *resolver, mailbox, clock, log);
+  const auto suppression_store = storage::MakeSuppressionStore(pool);
+  storage::SuppressionSet suppressions;
+  StoragePorts ports(connection, *routes, suppressions, *resolver, mailbox, clock, log);
   CoreOptions core_options;
   core_options.content_budget_bytes = options.content_budget_mb << 20;
   core_options.seed = incarnation;
@@ -141,8 +149,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.endpoint = options.admin_endpoint;
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
-  ControlLoop control(control_options, connection, *policies, *assignments, *nodes,
-                      wire::PolicyDocumentFromJson, core, mailbox, clock, log);
+  ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *suppression_store,
+                      suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   const auto dispatch = MakeDispatchFace(
       core, mailbox, log, incarnation,
       {.connected = [&](const EgressHello&) { control.Hurry(); },
@@ -170,7 +178,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   PolicyAdmin policy_admin(*policies, live, audit, clock);
   KeyAdmin key_admin(*key_store, TenantLookup(*policies), live, audit, clock);
   StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
-  const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin);
+  SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
+  const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin, suppression_admin);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service()}));
 
   const auto serving = [&](bool yes) {
@@ -196,6 +205,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
        .extended = [&](SteadyInstant until) { mailbox.Post([&core, until] { core.OnLeaseExtended(until); }); },
        .lost = [&](std::vector<int> shards) { mailbox.Post([&core, shards] { core.OnShardsLost(shards); }); },
        .control = [&](bool held) { control.SetControl(held); },
+       .counted = [&](int shards) { mailbox.Post([&core, shards] { core.OnShardCount(shards); }); },
        .skew =
            [&](Duration skew) {
              const bool fine = skew < kMostSkew && skew > -kMostSkew;

@@ -16,13 +16,15 @@
 #include "scheduler/worker_thread.h"
 #include "storage/queue_store.h"
 #include "storage/route_store.h"
+#include "storage/suppression_set.h"
 
 namespace sluice::scheduler {
 
 class StoragePorts final : public CorePorts {
  public:
-  StoragePorts(storage::ConnectionOptions connection, storage::RouteStore& routes, Resolver& resolver,
-               Mailbox& mailbox, const Clock& clock, const Logger& log);
+  StoragePorts(storage::ConnectionOptions connection, storage::RouteStore& routes,
+               const storage::SuppressionSet& suppressions, Resolver& resolver, Mailbox& mailbox,
+               const Clock& clock, const Logger& log);
   ~StoragePorts() override;
   // Before the first question.
   void Attach(Core& core) { core_ = &core; }
@@ -36,6 +38,9 @@ class StoragePorts final : public CorePorts {
   void TrimBatches(std::vector<Mark> marks, std::vector<int64_t> gone, Instant before) override;
   void Settle(std::vector<storage::ShardEpoch> shards, std::vector<storage::Settlement> settlements) override;
   void TakeInbox(std::vector<storage::ShardEpoch> shards, int most, Instant now) override;
+  bool IsSuppressed(std::string_view tenant, std::string_view recipient) const override {
+    return suppressions_.Contains(tenant, recipient);
+  }
   void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) override;
 
  private:
@@ -57,6 +62,7 @@ class StoragePorts final : public CorePorts {
 
   const storage::ConnectionOptions connection_;
   storage::RouteStore& routes_;
+  const storage::SuppressionSet& suppressions_;
   Resolver& resolver_;
   Mailbox& mailbox_;
   const Clock& clock_;

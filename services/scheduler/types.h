@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "mail/signing_key.h"
 
 namespace sluice::scheduler {
 
@@ -78,7 +77,7 @@ struct DeliverBatch {
 struct AssignedSource {
   std::string name, bind, ehlo;
   int64_t epoch = 0;
-  int connections = 20, messages_per_connection = 0;
+  int connections = 20, messages_per_connection = 0, recipients_per_transaction = 100;
 };
 
 struct AttemptReport {
@@ -93,7 +92,7 @@ struct AttemptReport {
 };
 struct ReturnedEntry {
   int64_t entry_id = 0, attempt_id = 0;
-  std::string reason, detail;
+  std::string reason;
 };
 // One message of a Deliver stream.
 struct DeliverInput {

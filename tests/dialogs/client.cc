@@ -150,6 +150,8 @@ asio::awaitable<std::string> Client::Send(const Strings& words) {
   transaction.content.pieces = piece_views;
   transaction.content.has_8bit = Has(words, "8bit");
   transaction.content.needs_smtputf8 = Has(words, "utf8");
+  const std::string withheld = ValueOf(words, "withhold=");
+  transaction.may_send = [&](size_t index) { return recipients[index] != withheld; };
   transaction_ = co_await opened_.session->Send(transaction);
   results_.clear();
   for (size_t i = 0; i < recipients.size(); ++i) {
@@ -211,18 +213,21 @@ std::string Client::JudgeRecipient(const Strings& words) const {
   if (found == results_.end()) {
     return "no such recipient";
   }
-  const auto& [outcome, unknown_after_dot] = found->second;
+  const SmtpOutcome& outcome = found->second.outcome;
   const Verdict verdict = Classify(outcome.reply, outcome.stage);
   const std::string got = Cat(ToString(verdict.disposition), " ", ToString(outcome.stage), " ",
                               ToString(verdict.reply_class), " ", ToString(outcome.ending),
-                              unknown_after_dot ? " unknown" : "");
+                              found->second.unknown_after_dot ? " unknown" : "",
+                              found->second.is_postponed ? " postponed" : "",
+                              found->second.is_withheld ? " withheld" : "");
   size_t next = 4;
   std::string wanted = Cat(words[1], " ", words[2], " ", words[3], " ");
   constexpr std::string_view kEndings[] = {"local", "timed_out", "closed", "malformed"};
   const bool names_ending =
       next < words.size() && std::ranges::find(kEndings, words[next]) != std::end(kEndings);
   wanted += names_ending ? words[next++] : "replied";
-  if (next < words.size() && words[next] == "unknown") {
+  constexpr std::string_view kMarks[] = {"unknown", "postponed", "withheld"};
+  if (next < words.size() && std::ranges::find(kMarks, words[next]) != std::end(kMarks)) {
     Append(wanted, " ", words[next++]);
   }
   const std::string reply = ToString(outcome.reply);

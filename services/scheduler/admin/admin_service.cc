@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread_pool.h"
+#include "scheduler/admin/suppression_verbs.h"
 #include "sluice/v1/admin.grpc.pb.h"
 #include "wire/peer.h"
 #include "wire/policy_convert.h"
@@ -120,8 +121,13 @@ std::string ActorOf(const Context& context, std::string claimed) {
 
 class Face final : public AdminFace, public v1::AdminService::CallbackService {
  public:
-  Face(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status, int threads)
-      : policy_(policy), keys_(keys), overview_(status), threads_(threads) {}
+  Face(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status, SuppressionAdmin& suppressions,
+       int threads)
+      : policy_(policy),
+        keys_(keys),
+        overview_(status),
+        suppressions_(suppressions),
+        threads_(threads) {}
   grpc::Service& service() override { return *this; }
 
   Reactor* ValidatePolicy(Context* context, const v1::ValidatePolicyRequest* request,
@@ -223,6 +229,21 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
+  Reactor* ListSuppressions(Context* context, const v1::ListSuppressionsRequest* request,
+                            v1::ListSuppressionsResponse* response) override {
+    return Run(context, [=, this] {
+      return scheduler::ListSuppressions(suppressions_, *request, response);
+    });
+  }
+
+  Reactor* UpdateSuppressions(Context* context, const v1::UpdateSuppressionsRequest* request,
+                              v1::UpdateSuppressionsResponse* response) override {
+    return Run(context, [=, this] {
+      return scheduler::UpdateSuppressions(suppressions_, ActorOf(*context, ""), *request,
+                                           response);
+    });
+  }
+
   SLUICE_LATER(ExplainRoute)
   SLUICE_LATER(Suspend)
   SLUICE_LATER(Resume)
@@ -238,8 +259,6 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   SLUICE_LATER(ListReputation)
   SLUICE_LATER(OverrideHealth)
   SLUICE_LATER(ReportFeedback)
-  SLUICE_LATER(ListSuppressions)
-  SLUICE_LATER(UpdateSuppressions)
 
  private:
   // Runs `work` on one of our threads and answers with its status.
@@ -270,6 +289,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   PolicyAdmin& policy_;
   KeyAdmin& keys_;
   StatusAdmin& overview_;
+  SuppressionAdmin& suppressions_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;
@@ -278,8 +298,8 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
 }  // namespace
 
 std::unique_ptr<AdminFace> MakeAdminFace(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status,
-                                         int threads) {
-  return std::make_unique<Face>(policy, keys, status, threads);
+                                         SuppressionAdmin& suppressions, int threads) {
+  return std::make_unique<Face>(policy, keys, status, suppressions, threads);
 }
 
 }  // namespace sluice::scheduler

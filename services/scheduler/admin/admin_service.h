@@ -6,6 +6,7 @@
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
 #include "scheduler/admin/status.h"
+#include "scheduler/admin/suppressions.h"
 
 namespace grpc {
 class Service;
@@ -22,6 +23,6 @@ class AdminFace {
 // The server must be drained before the face is destroyed; what was taken is finished then. The
 // others must outlive it.
 std::unique_ptr<AdminFace> MakeAdminFace(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status,
-                                         int threads = 4);
+                                         SuppressionAdmin& suppressions, int threads = 4);
 
 }  // namespace sluice::scheduler

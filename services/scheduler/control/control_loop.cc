@@ -5,7 +5,6 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "policy/signing.h"
 #include "scheduler/control/assignment.h"
 
 namespace sluice::scheduler {
@@ -22,8 +21,7 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
                      .bind = source.bind,
                      .ehlo = source.ehlo,
                      .epoch = epoch,
-                     .connections = kDefaultConnections,
-                     .messages_per_connection = 0};
+                     .connections = kDefaultConnections};
   for (const bool named : {false, true}) {
     for (const ShapingRule& rule : policy.shaping) {
       Match only;
@@ -31,6 +29,7 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
       if (rule.match != only) continue;
       if (rule.connections) out.connections = *rule.connections;
       if (rule.messages_per_connection) out.messages_per_connection = *rule.messages_per_connection;
+      if (rule.recipients_per_transaction) out.recipients_per_transaction = *rule.recipients_per_transaction;
     }
   }
   return out;
@@ -39,7 +38,8 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
 bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const AssignedSource& x, const AssignedSource& y) {
     return x.name == y.name && x.bind == y.bind && x.ehlo == y.ehlo && x.epoch == y.epoch &&
-           x.connections == y.connections && x.messages_per_connection == y.messages_per_connection;
+           x.connections == y.connections && x.messages_per_connection == y.messages_per_connection &&
+           x.recipients_per_transaction == y.recipients_per_transaction;
   });
 }
 
@@ -47,12 +47,15 @@ bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource
 
 ControlLoop::ControlLoop(ControlOptions options, storage::ConnectionOptions connection,
                          storage::PolicyStore& policies, storage::AssignmentStore& assignments,
-                         storage::NodeStore& nodes, ParsePolicy parse, Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
+                         storage::NodeStore& nodes, storage::SuppressionStore& suppression_store,
+                         storage::SuppressionSet& suppressions, ParsePolicy parse, Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
     : options_(options),
       connection_(std::move(connection)),
       policies_(policies),
       assignments_(assignments),
       nodes_(nodes),
+      suppression_store_(suppression_store),
+      suppressions_(suppressions),
       parse_(std::move(parse)),
       core_(core),
       mailbox_(mailbox),
@@ -188,6 +191,7 @@ std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
 
 absl::Status ControlLoop::Round() {
   RETURN_IF_ERROR(FollowPolicy());
+  RETURN_IF_ERROR(suppressions_.Follow(suppression_store_, clock_.Steady()));
   RETURN_IF_ERROR(Beat());
   RETURN_IF_ERROR(RecordResults());
   ASSIGN_OR_RETURN(std::vector<storage::SourceAssignment> current, assignments_.List());
@@ -203,7 +207,6 @@ absl::Status ControlLoop::Round() {
     Upkeep();
   } else {
     told_.clear();
-    told_keys_.clear();
   }
   {
     const std::lock_guard lock(mutex_);
@@ -292,7 +295,6 @@ absl::Status ControlLoop::Assign(std::vector<storage::SourceAssignment>& current
   if (changed) {
     ASSIGN_OR_RETURN(current, assignments_.List());
   }
-  SendSigningKeys(egresses);
   return SendAssignments(current, egresses);
 }
 
@@ -318,19 +320,6 @@ absl::Status ControlLoop::SendAssignments(const std::vector<storage::SourceAssig
   return absl::OkStatus();
 }
 
-void ControlLoop::SendSigningKeys(const std::vector<Core::ConnectedEgress>& egresses) {
-  const std::vector<SigningKey> keys = SigningKeysOf(policy_);
-  for (const Core::ConnectedEgress& egress : egresses) {
-    auto& [session, told] = told_keys_[egress.id];
-    if (session == egress.session && told == keys) continue;
-    session = egress.session;
-    told = keys;
-    mailbox_.Post([&core = core_, id = egress.id, session = egress.session, keys] {
-      core.SendSigningKeys(id, session, keys);
-    });
-  }
-}
-
 void ControlLoop::Upkeep() {
   if (clock_.Steady() < upkeep_at_) return;
   upkeep_at_ = clock_.Steady() + options_.upkeep_every;
@@ -352,6 +341,9 @@ void ControlLoop::Upkeep() {
     for (const std::string& name : result->created) log_.Info("partition_created", {{"name", name}});
     for (const std::string& name : result->dropped) log_.Info("partition_dropped", {{"name", name}});
   };
+  if (const auto expired = suppression_store_.Expire(now); !expired.ok()) {
+    log_.Warn("upkeep_failed", {{"what", "suppressions"}, {"error", View(expired.status().message())}});
+  }
   report("content", upkeep_->KeepContent(options_.content, now));
   report("events", upkeep_->KeepEvents(policy_.event_retention, now));
   if (const auto rotated = upkeep_->RotateSubmissions(std::chrono::hours(24), now); !rotated.ok()) {

@@ -23,6 +23,7 @@
 #include "storage/connection.h"
 #include "storage/node_store.h"
 #include "storage/policy_store.h"
+#include "storage/suppression_set.h"
 #include "storage/upkeep.h"
 
 namespace sluice::scheduler {
@@ -40,7 +41,8 @@ class ControlLoop {
   // `parse` reads the stored document.
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
   ControlLoop(ControlOptions options, storage::ConnectionOptions connection, storage::PolicyStore& policies,
-              storage::AssignmentStore& assignments, storage::NodeStore& nodes, ParsePolicy parse, Core& core, Mailbox& mailbox,
+              storage::AssignmentStore& assignments, storage::NodeStore& nodes, storage::SuppressionStore& suppression_store,
+              storage::SuppressionSet& suppressions, ParsePolicy parse, Core& core, Mailbox& mailbox,
               const Clock& clock, const Logger& log);
   ~ControlLoop();
   // Ends the thread; before the core's thread ends.
@@ -75,8 +77,6 @@ class ControlLoop {
   absl::Status Assign(std::vector<storage::SourceAssignment>& current);
   absl::Status SendAssignments(const std::vector<storage::SourceAssignment>& current,
                                const std::vector<Core::ConnectedEgress>& egresses);
-  // Before the assignment of a session: nothing may leave unsigned because the keys came later.
-  void SendSigningKeys(const std::vector<Core::ConnectedEgress>& egresses);
   void Upkeep();
   std::vector<Core::ConnectedEgress> Egresses();
 
@@ -85,6 +85,8 @@ class ControlLoop {
   storage::PolicyStore& policies_;
   storage::AssignmentStore& assignments_;
   storage::NodeStore& nodes_;
+  storage::SuppressionStore& suppression_store_;
+  storage::SuppressionSet& suppressions_;
   const ParsePolicy parse_;
   Core& core_;
   Mailbox& mailbox_;
@@ -94,7 +96,6 @@ class ControlLoop {
   PolicyDocument policy_;
   // What each egress was told last, with the session it was told in.
   std::map<std::string, std::pair<uint64_t, std::vector<AssignedSource>>> told_;
-  std::map<std::string, std::pair<uint64_t, std::vector<SigningKey>>> told_keys_;
   std::unique_ptr<storage::Upkeep> upkeep_;
   SteadyInstant upkeep_at_{}, beat_at_{};
   int64_t beat_revision_ = -1;

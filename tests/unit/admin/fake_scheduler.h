@@ -3,6 +3,7 @@
 
 #include "scheduler/admin/admin_service.h"
 #include "unit/admin/fakes.h"
+#include "unit/storage/fake_suppression_store.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
 
@@ -33,6 +34,10 @@ struct FakeScheduler {
   scheduler::PolicyAdmin policy{policies, live, audit, clock};
   scheduler::KeyAdmin keys{key_store, [](const std::string& tenant) { return tenant == "shop"; },
                            live, audit, clock};
+  FakeSuppressionStore suppression_store;
+  scheduler::SuppressionAdmin suppressions{
+      suppression_store, [](const std::string& tenant) { return tenant == "shop"; }, live, audit,
+      clock};
   scheduler::StatusAdmin status{
       policies,
       assignments,
@@ -42,7 +47,8 @@ struct FakeScheduler {
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
       live,
       clock};
-  std::unique_ptr<scheduler::AdminFace> face = scheduler::MakeAdminFace(policy, keys, status);
+  std::unique_ptr<scheduler::AdminFace> face =
+      scheduler::MakeAdminFace(policy, keys, status, suppressions);
   std::unique_ptr<wire::Server> server;
 };
 

@@ -11,6 +11,8 @@ namespace {
 
 using rig::Count;
 using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::Pair;
 using std::chrono::seconds;
 
 // The reply to each dot comes late, so that transactions are under way while the test acts.
@@ -52,6 +54,106 @@ TEST(EgressTest, DeliversFromEachSourceAndReportsEveryEntryOnce) {
   EXPECT_EQ(rig.sink().Get(Count::kRepliedOk, "127.0.0.11"), 500U);
   EXPECT_EQ(rig.sink().Get(Count::kRepliedOk, "127.0.0.12"), 500U);
   EXPECT_LE(rig.sink().Get(Count::kConnected, "127.0.0.11"), 20U);
+}
+
+// One content and `count` entries of it.
+v1::DeliverResponse Shared(uint64_t message, uint64_t count, const std::string& source) {
+  v1::DeliverResponse batch;
+  AddContent(batch, message, "Subject: x\r\n\r\nHello\r\n");
+  for (uint64_t id = message; id < message + count; ++id) {
+    AddRelease(batch, id, source).set_message_id(message);
+  }
+  return batch;
+}
+
+TEST(EgressTest, RecipientsOfOneMessageShareTransactionsUpToTheLimit) {
+  EgressRig rig;
+  v1::AssignedSource source = SourceAt("ip-11", "127.0.0.11", 1);
+  source.mutable_limits()->set_recipients_per_transaction(20);
+  rig.Begin({source});
+  rig.scheduler().Send(Shared(1, 60, "ip-11"));
+
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 60; }));
+  const Heard heard = rig.scheduler().heard();
+  EXPECT_EQ(heard.CountReports(v1::DISPOSITION_DELIVERED), 60U);
+  std::set<uint64_t> entries;
+  for (const v1::AttemptReport& report : heard.reports) entries.insert(report.queue_entry_id());
+  EXPECT_EQ(entries.size(), 60U) << "each recipient has its own report";
+  EXPECT_EQ(rig.sink().Total(Count::kMail), 3U);
+  EXPECT_EQ(rig.sink().Total(Count::kRecipientsAccepted), 60U);
+}
+
+TEST(EgressTest, EachRecipientOfATransactionHasItsOwnFate) {
+  EgressRig rig({.sink_script = R"(
+rules:
+  - match: {local: "r2"}
+    rcpt: "550 5.1.1 No such user"
+  - match: {local: "r3"}
+    rcpt: "450 4.2.1 Later"
+)",
+                 .hosts = {}});
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  rig.scheduler().Send(Shared(1, 5, "ip-11"));
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 5; }));
+  std::map<uint64_t, v1::Disposition> fates;
+  for (const v1::AttemptReport& report : rig.scheduler().heard().reports) {
+    fates[report.queue_entry_id()] = report.attempt().disposition();
+  }
+  EXPECT_THAT(fates, ElementsAre(Pair(1, v1::DISPOSITION_DELIVERED),
+                                 Pair(2, v1::DISPOSITION_BOUNCED), Pair(3, v1::DISPOSITION_DEFERRED),
+                                 Pair(4, v1::DISPOSITION_DELIVERED),
+                                 Pair(5, v1::DISPOSITION_DELIVERED)));
+  EXPECT_EQ(rig.sink().Total(Count::kMail), 1U);
+}
+
+TEST(EgressTest, WhatAPeerTakesNoMoreOfGoesInTheNextTransactionsAtOnce) {
+  EgressRig rig({.sink_script = R"(
+rules:
+  - match: {}
+    every: 3
+    rcpt: "452 4.5.3 Too many recipients"
+)",
+                 .hosts = {}});
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  rig.scheduler().Send(Shared(1, 40, "ip-11"));
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 40; }));
+  // A first recipient that gets 452 is deferred: it may be its verdict.
+  EXPECT_GE(rig.scheduler().heard().CountReports(v1::DISPOSITION_DELIVERED), 35U);
+  EXPECT_LE(rig.sink().Total(Count::kMail), 40U);
+}
+
+TEST(EgressTest, AConnectionLostPastTheDotIsAPossibleDuplicateForAllItsRecipients) {
+  EgressRig rig({.sink_script = R"(
+rules:
+  - match: {}
+    dot: {drop: close}
+)",
+                 .hosts = {}});
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  rig.scheduler().Send(Shared(1, 7, "ip-11"));
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 7; }));
+  for (const v1::AttemptReport& report : rig.scheduler().heard().reports) {
+    EXPECT_EQ(report.attempt().disposition(), v1::DISPOSITION_DEFERRED);
+    EXPECT_TRUE(report.attempt().possible_duplicate());
+  }
+}
+
+TEST(EgressTest, RecipientsOfOtherMessagesNeverShareATransaction) {
+  EgressRig rig;
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  v1::DeliverResponse batch = Shared(1, 10, "ip-11");
+  batch.MergeFrom(Shared(101, 10, "ip-11"));
+  // Recipients in turns.
+  for (int i = 0; i < 9; ++i) batch.mutable_releases()->SwapElements(i + 1, 19 - i);
+  rig.scheduler().Send(batch);
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 20; }));
+  EXPECT_EQ(rig.scheduler().heard().CountReports(v1::DISPOSITION_DELIVERED), 20U);
+  EXPECT_EQ(rig.sink().Total(Count::kMail), 2U);
 }
 
 TEST(EgressTest, AsksForContentThatItDoesNotHave) {

@@ -1,9 +1,8 @@
 // egress-feeder: a scheduler that only releases, to measure sluice-egress alone. Feeds messages of
 // its own making to the egress that dials it, keeps a window of them in flight, and prints how many
-// were delivered a second.
+// were delivered a second. RECIPIENTS is how many follow each other with the same content.
 //
-//   sluice-sink --listen 127.0.0.1:2525 & egress-feeder 7101 200000 10240 & sluice-egress --config
-//   …
+//   sluice-sink --listen 127.0.0.1:2525 & egress-feeder 7101 200000 10240 1 & sluice-egress --config …
 #include <lz4.h>
 #include <sys/resource.h>
 
@@ -47,7 +46,7 @@ struct Body {
   size_t size = 0;
 };
 
-void Add(v1::DeliverResponse& batch, uint64_t id, const Body& body) {
+void AddBody(v1::DeliverResponse& batch, uint64_t id, const Body& body) {
   v1::ContentChunk& chunk = *batch.add_contents();
   chunk.set_message_id(id);
   chunk.set_return_path("bounces@shop.example");
@@ -56,15 +55,19 @@ void Add(v1::DeliverResponse& batch, uint64_t id, const Body& body) {
   chunk.mutable_content()->set_data(body.data);
   chunk.mutable_content()->set_size_bytes(static_cast<int64_t>(body.size));
   chunk.mutable_content()->set_prepended_headers("Message-ID: <feed@shop.example>\r\n");
+}
+
+// `place` decides over source and site.
+void Add(v1::DeliverResponse& batch, uint64_t id, uint64_t message, uint64_t place) {
   v1::Release& release = *batch.add_releases();
   release.set_queue_entry_id(id);
-  release.set_message_id(id);
+  release.set_message_id(message);
   release.set_attempt_id(id);
   release.set_attempt(1);
-  release.set_recipient(Cat("recipient", id, "@d", id % 10, ".example.com"));
-  release.set_source(Cat("ip-", id % kSourceCount));
+  release.set_recipient(Cat("recipient", id, "@d", place % 10, ".example.com"));
+  release.set_source(Cat("ip-", place % kSourceCount));
   release.set_provider("other");
-  release.set_site(Cat("mx.d", id % 10, ".example.com"));
+  release.set_site(Cat("mx.d", place % 10, ".example.com"));
   release.add_mx_hosts("127.0.0.1");
   release.set_not_after_micros(4'000'000'000'000'000);
   release.set_tenant("shop");
@@ -92,7 +95,7 @@ void Connect(FakeScheduler& scheduler) {
       [](const Heard& heard) { return heard.assignment_results.size() == kSourceCount; });
 }
 
-int Feed(int port, uint64_t count, size_t bytes) {
+int Feed(int port, uint64_t count, size_t bytes, uint64_t recipients) {
   std::mt19937_64 random(1);
   std::vector<Body> bodies;
   size_t raw = 0, compressed = 0;
@@ -109,7 +112,10 @@ int Feed(int port, uint64_t count, size_t bytes) {
   for (uint64_t id = 1; id <= count; id += kBatch) {
     v1::DeliverResponse batch;
     for (uint64_t i = id; i < id + kBatch && i <= count; ++i) {
-      Add(batch, i, bodies[i % bodies.size()]);
+      const uint64_t message = i - (i - 1) % recipients;
+      const uint64_t place = (i - 1) / recipients;
+      if (i == message) AddBody(batch, message, bodies[place % bodies.size()]);
+      Add(batch, i, message, place);
     }
     scheduler.WaitUntil(
         [&](const Heard& heard) { return heard.reports.size() + kWindow >= id + kBatch; });
@@ -138,10 +144,11 @@ uint64_t Number(std::string_view text) {
 }  // namespace sluice::egress
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: egress-feeder PORT MESSAGES BYTES\n");
+  if (argc != 5) {
+    std::fprintf(stderr, "usage: egress-feeder PORT ENTRIES BYTES RECIPIENTS\n");
     return 2;
   }
   return sluice::egress::Feed(static_cast<int>(sluice::egress::Number(argv[1])),
-                              sluice::egress::Number(argv[2]), sluice::egress::Number(argv[3]));
+                              sluice::egress::Number(argv[2]), sluice::egress::Number(argv[3]),
+                              sluice::egress::Number(argv[4]));
 }

@@ -67,7 +67,8 @@ class AcceptTest : public ::testing::Test {
   Admission admission_{{.total_bytes = 10'000, .tenant_bytes = 6'000}};
   GroupCommit commit_{
       {.writers = 1}, [this] { return store_.Open(); }, [](CommittedBatch) {}, clock_, log_};
-  Accept accept_{directory_, admission_, commit_, {}, clock_};
+  storage::SuppressionSet suppressions_;
+  Accept accept_{directory_, suppressions_, admission_, commit_, {}, clock_};
 };
 
 TEST_F(AcceptTest, AnswersEachSubmissionInItsPlace) {

@@ -9,6 +9,7 @@
 #include "ingest/compress.h"
 #include "ingest/idempotency.h"
 #include "ingest/stored_text.h"
+#include "unit/storage/fake_suppression_store.h"
 
 namespace sluice::ingest {
 namespace {
@@ -41,7 +42,7 @@ class SubmitTest : public ::testing::Test {
   }
 
   std::variant<CheckedSubmission, SubmitError> Check() {
-    return CheckSubmission(request_, tenant_, directory_, rules_, kNow, tokens_);
+    return CheckSubmission(request_, tenant_, directory_, suppressions_, rules_, kNow, tokens_);
   }
   CheckedSubmission Accepted() {
     auto checked = Check();
@@ -65,12 +66,41 @@ class SubmitTest : public ::testing::Test {
     request_.recipients.push_back({.address = address, .metadata = {}, .merge_values = {}});
   }
 
+  void Suppress(const std::string& tenant, const std::string& address) {
+    ASSERT_TRUE(suppression_store_.Add({{.tenant = tenant, .address = address}}).ok());
+    ASSERT_TRUE(suppressions_.Follow(suppression_store_, SteadyInstant{}).ok());
+  }
+
+  testing::FakeSuppressionStore suppression_store_;
+  storage::SuppressionSet suppressions_;
   Directory directory_;
   TenantPolicy tenant_;
   SubmitRules rules_;
   SubmissionRequest request_;
   MessageIdTokens tokens_;
 };
+
+TEST_F(SubmitTest, ASuppressedRecipientIsAVerdictAndTheOthersAreSentTo) {
+  Suppress("shop", "user@example.com");
+  Suppress("other", "second@example.com");
+  AddRecipient("second@example.com");
+  const CheckedSubmission checked = Accepted();
+  ASSERT_THAT(checked.message.recipients, SizeIs(1));
+  EXPECT_EQ(checked.message.recipients[0].address, "second@example.com");
+  ASSERT_THAT(checked.refused, SizeIs(1));
+  EXPECT_EQ(checked.refused[0].index, 0);
+  EXPECT_EQ(checked.refused[0].reason, "suppressed");
+}
+
+TEST_F(SubmitTest, AMessageWhoseLastRecipientIsSuppressedIsAcceptedAndHasNobodyLeft) {
+  Suppress("", "user@example.com");
+  AddRecipient("not an address");
+  const CheckedSubmission checked = Accepted();
+  EXPECT_THAT(checked.message.recipients, SizeIs(0));
+  EXPECT_TRUE(checked.message.content.empty());
+  EXPECT_THAT(checked.refused, SizeIs(2));
+  EXPECT_EQ(DecodeVerdicts(checked.message.verdicts), checked.refused);
+}
 
 TEST_F(SubmitTest, ANormalSubmissionIsFilledIn) {
   request_.campaign = "spring";

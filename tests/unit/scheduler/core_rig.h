@@ -25,7 +25,6 @@ class FakePort final : public EgressPort {
   }
   void SendHeartbeat(int64_t, Duration valid_for) override { valid = valid_for; }
   void SendAssignment(const std::vector<AssignedSource>&) override {}
-  void SendSigningKeys(const std::vector<SigningKey>&) override {}
   void SendShards(const std::vector<int>& list) override { shards = list; }
   void SendRecall(int64_t, const std::string&, const std::vector<int64_t>& ids) override {
     recalled.insert(recalled.end(), ids.begin(), ids.end());
@@ -65,6 +64,11 @@ class FakeWorld final : public CorePorts {
   }
   void TakeInbox(std::vector<storage::ShardEpoch> shards, int, Instant) override { inbox_shards = std::move(shards); }
   void StoreRoute(std::string, std::string, std::string, Instant) override {}
+  bool IsSuppressed(std::string_view tenant, std::string_view recipient) const override {
+    return suppressed.contains({std::string(tenant), std::string(recipient)});
+  }
+
+  std::set<std::pair<std::string, std::string>> suppressed;  // (tenant, recipient)
 
   std::vector<std::pair<uint32_t, std::string>> lookups;
   std::vector<FetchRequest> fetches;

@@ -38,6 +38,19 @@ TEST_F(CoreTest, HandsWhatWasHandedOffToAnEgressAndSettlesItsReport) {
   EXPECT_EQ(rig.core.Snapshot().content_bytes, 0);
 }
 
+TEST_F(CoreTest, WhoWasSuppressedAfterAcceptanceIsNotSentTo) {
+  rig.world.suppressed.insert({"shop", "u@d.test"});
+  rig.HandOff(rig.Batch(1, 1));
+  rig.HandOff(rig.Batch(2, 10, 1, "e.test"));
+  rig.Run();
+  ASSERT_THAT(port->released, SizeIs(1));
+  EXPECT_EQ(port->released[0].payload.recipient, "u@e.test");
+  ASSERT_THAT(rig.Kinds(), ElementsAre("suppressed"));
+  EXPECT_EQ(rig.world.events[0].change, storage::Settlement::Change::kEnd);
+  EXPECT_EQ(rig.core.Snapshot().entries, 1);
+  EXPECT_EQ(rig.core.Snapshot().in_flight, 1);
+}
+
 TEST_F(CoreTest, AcknowledgesAReportOnlyAfterItsCommit) {
   rig.HandOff(rig.Batch(1, 1));
   rig.Run();
@@ -382,7 +395,7 @@ TEST_F(CoreTest, HandsOverInPeaceAfterEverythingIsBack) {
   EXPECT_EQ(port->recalls, 1);
   EXPECT_FALSE(rig.core.HandoverDone());
   DeliverInput input;
-  input.returns = {{port->released[0].entry_id, port->released[0].attempt_id, "recall", ""}};
+  input.returns = {{port->released[0].entry_id, port->released[0].attempt_id, "recall"}};
   rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
   rig.Report("egress-1", port->released[1], kBounced, 1, "rcpt");
   rig.Run();

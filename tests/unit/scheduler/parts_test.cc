@@ -87,49 +87,98 @@ TEST(ReportAcksTest, AcknowledgesUpToTheFirstThatIsNotDone) {
   EXPECT_EQ(acks.TakeThrough(), 4);
 }
 
-TEST(FlowsTest, TenantsTakeTurnsHoweverManyFlowsOneHas) {
+struct FlowsTest : ::testing::Test {
+  void Add(const FlowKey& key, int count = 1) {
+    for (; count > 0; --count) flows.Add(index, index.Add(Make(next_id++)), key);
+  }
+  // Serves the flow whose turn it is; answers its key's site, kNoFlow when nobody has a turn.
+  uint32_t Serve(int count = 1, Parked why = Parked::kNot) {
+    const Flows::Turn turn = flows.Next();
+    if (turn.flow == kNoFlow) return kNoFlow;
+    const uint32_t site = flows.Key(turn.flow).site;
+    for (int i = 0; i < count; ++i) flows.Ready(turn.flow).Pop(index);
+    flows.Served(count, why);
+    return site;
+  }
   EntryIndex index;
   Flows flows;
-  int64_t id = 1;
-  for (uint32_t site = 0; site < 10; ++site) {
-    flows.Add(index, index.Add(Make(id++)), {.tenant = 1, .stream = 0, .pool = 0, .site = site});
-  }
-  flows.Add(index, index.Add(Make(id++)), {.tenant = 2, .stream = 0, .pool = 0, .site = 0});
-  const FlowNumber first = flows.NextTurn();
-  const FlowNumber second = flows.NextTurn();
-  EXPECT_EQ(flows[first].key.tenant, 1u);
-  EXPECT_EQ(flows[second].key.tenant, 2u);
+  int64_t next_id = 1;
+};
+
+TEST_F(FlowsTest, AFlowThatRunsDryIsForgotten) {
+  Add({.tenant = 1, .site = 5}, 2);
+  EXPECT_EQ(flows.size(), 1u);
+  Serve(2);
+  EXPECT_EQ(flows.size(), 0u);
+  EXPECT_EQ(flows.CountOf(1), 0u);
+  EXPECT_EQ(Serve(), kNoFlow);
 }
 
-TEST(FlowsTest, HighPriorityGoesFirstAndNormalIsNotStarved) {
-  EntryIndex index;
-  Flows flows;
-  int64_t id = 1;
-  const FlowKey high{.tenant = 1, .stream = 0, .pool = 0, .site = 0, .priority = 2};
-  const FlowKey normal{.tenant = 1, .stream = 0, .pool = 0, .site = 0, .priority = 1};
-  for (int i = 0; i < 100; ++i) flows.Add(index, index.Add(Make(id++)), high);
-  flows.Add(index, index.Add(Make(id++)), normal);
-  std::vector<int> turns;
-  for (int i = 0; i < 6; ++i) {
-    const FlowNumber flow = flows.NextTurn();
-    turns.push_back(flows[flow].key.priority);
-    flows.Requeue(flow);
-  }
-  EXPECT_THAT(turns, ElementsAre(2, 2, 2, 2, 1, 2));
-}
-
-TEST(FlowsTest, AParkedFlowComesBackOnlyForWhatItWaitsFor) {
-  EntryIndex index;
-  Flows flows;
-  flows.Add(index, index.Add(Make(1)), {.tenant = 1, .stream = 0, .pool = 0, .site = 5});
-  const FlowNumber flow = flows.NextTurn();
-  flows.Park(flow, Parked::kPath);
+TEST_F(FlowsTest, AParkedFlowComesBackOnlyForWhatItWaitsFor) {
+  Add({.tenant = 1, .site = 5});
+  EXPECT_EQ(Serve(0, Parked::kPath), 5u);
   flows.WakePools();
   flows.WakeCredit(10);
+  flows.WakeProbes(10);
+  flows.WakeTenants([](uint32_t) { return true; });
   flows.WakeSite(4);
-  EXPECT_EQ(flows.NextTurn(), kNoFlow);
+  EXPECT_EQ(Serve(), kNoFlow);
   flows.WakeSite(5);
-  EXPECT_EQ(flows.NextTurn(), flow);
+  EXPECT_EQ(Serve(), 5u);
+}
+
+TEST_F(FlowsTest, WhatComesToAParkedFlowWaitsWithIt) {
+  Add({.tenant = 1, .site = 5});
+  Serve(0, Parked::kPool);
+  Add({.tenant = 1, .site = 5});
+  EXPECT_EQ(Serve(), kNoFlow);
+  flows.WakePools();
+  EXPECT_EQ(Serve(2), 5u);
+}
+
+TEST_F(FlowsTest, WithoutCreditALaneWaitsAndKeepsItsOrder) {
+  for (uint32_t site = 1; site <= 3; ++site) Add({.tenant = 1, .site = site});
+  EXPECT_EQ(Serve(1), 1u);
+  EXPECT_EQ(Serve(0, Parked::kCredit), 2u);
+  EXPECT_EQ(Serve(), kNoFlow);
+  flows.WakeCredit(1);
+  EXPECT_EQ(Serve(), 2u);
+  EXPECT_EQ(Serve(), 3u);
+}
+
+TEST_F(FlowsTest, ATenantOverItsRateWaitsWithAllItsLanes) {
+  Add({.tenant = 1, .stream = 1, .site = 1});
+  Add({.tenant = 1, .stream = 2, .site = 2});
+  Add({.tenant = 2, .site = 3});
+  EXPECT_EQ(Serve(0, Parked::kRate), 1u);
+  EXPECT_EQ(Serve(), 3u);
+  EXPECT_EQ(Serve(), kNoFlow);
+  flows.WakeTenants([](uint32_t tenant) { return tenant == 2; });
+  EXPECT_EQ(Serve(), kNoFlow);
+  flows.WakeTenants([](uint32_t tenant) { return tenant == 1; });
+  EXPECT_EQ(Serve(), 1u);
+  EXPECT_EQ(Serve(), 2u);
+}
+
+TEST_F(FlowsTest, ANewPolicyMakesEveryFlowStaleAndNoneOfThemComesBack) {
+  Add({.tenant = 1, .site = 1}, 3);
+  Add({.tenant = 1, .site = 2});
+  Serve(0, Parked::kPool);
+  flows.NewPolicy();
+  int refiled = 0;
+  for (FlowNumber flow = flows.NextStale(); flow != kNoFlow; flow = flows.NextStale()) {
+    EXPECT_TRUE(flows.IsStale(flow));
+    for (Slot slot = flows.Ready(flow).Pop(index); slot != kNoSlot; slot = flows.Ready(flow).Pop(index)) {
+      flows.Add(index, slot, {.tenant = 1, .site = 9});
+      ++refiled;
+    }
+    flows.DropStale(flow);
+  }
+  EXPECT_EQ(refiled, 4);
+  flows.WakePools();
+  EXPECT_EQ(Serve(4), 9u);
+  EXPECT_EQ(Serve(), kNoFlow);
+  EXPECT_EQ(flows.size(), 0u);
 }
 
 // ---- assignment ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "sluice/v1/admin.grpc.pb.h"
 #include "sluice/v1/submission.grpc.pb.h"
 #include "wire/channel.h"
 #include "wire/peer.h"
@@ -28,26 +29,27 @@ struct Freer {
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
 
-struct Identity {
+struct KeyAndCertificate {
   Key key;
   Certificate certificate;
 };
 
 // Signed by `issuer`, or by itself.
-Identity MakeIdentity(const std::string& name, const Identity* issuer) {
-  Identity out{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
+// `valid_for` is counted from an hour ago.
+KeyAndCertificate MakeIdentity(const std::string& name, const KeyAndCertificate* issuer, long valid_for = 7200, bool local = true) {
+  KeyAndCertificate out{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
   X509* const x = out.certificate.get();
   X509_set_version(x, 2);
   static long serial = 0;
   ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
   X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+  X509_gmtime_adj(X509_getm_notAfter(x), valid_for - 3600);
   X509_set_pubkey(x, out.key.get());
   X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-  const Identity& signer = issuer == nullptr ? out : *issuer;
+  const KeyAndCertificate& signer = issuer == nullptr ? out : *issuer;
   X509_set_issuer_name(x, X509_get_subject_name(signer.certificate.get()));
-  const std::string names = Cat("DNS:", name, ",DNS:localhost,IP:127.0.0.1");
+  const std::string names = Cat("DNS:", name, local ? ",DNS:localhost,IP:127.0.0.1" : "");
   for (const auto& [id, value] :
        {std::pair<int, std::string>{NID_subject_alt_name, names},
         {NID_basic_constraints, issuer == nullptr ? "CA:TRUE" : "CA:FALSE"}}) {
@@ -64,7 +66,7 @@ class Files {
  public:
   Files() { std::filesystem::create_directories(folder_); }
   ~Files() { std::filesystem::remove_all(folder_); }
-  void Write(const std::string& name, const Identity& identity) {
+  void Write(const std::string& name, const KeyAndCertificate& identity) {
     const auto write = [&](const std::string& path, auto put) {
       FILE* file = std::fopen(path.c_str(), "w");
       put(file);
@@ -76,6 +78,7 @@ class Files {
     });
   }
   std::string Cert(const std::string& name) const { return Cat(folder_, "/", name, ".pem"); }
+  const std::string& Folder() const { return folder_; }
   std::string KeyOf(const std::string& name) const { return Cat(folder_, "/", name, ".key"); }
 
  private:
@@ -100,11 +103,15 @@ class WhoAmI final : public v1::SubmissionService::CallbackService {
 class TlsTest : public ::testing::Test {
  protected:
   TlsTest() {
-    const Identity ca = MakeIdentity("ca", nullptr), stranger = MakeIdentity("other-ca", nullptr);
+    const KeyAndCertificate stranger = MakeIdentity("other-ca", nullptr);
+    const KeyAndCertificate& ca = ca_;
     files_.Write("ca", ca);
     files_.Write("server", MakeIdentity("scheduler.host1", &ca));
     files_.Write("egress", MakeIdentity("egress.mta1", &ca));
     files_.Write("stranger", MakeIdentity("egress.mta1", &stranger));
+    files_.Write("expired", MakeIdentity("egress.mta1", &ca, 60));
+    files_.Write("elsewhere", MakeIdentity("scheduler.host2", &ca, 7200, false));
+    for (const char* name : {"viewer.carol", "admin.alice"}) files_.Write(name, MakeIdentity(name, &ca));
   }
   void Serve(bool client_auth) {
     ServerOptions options;
@@ -113,15 +120,17 @@ class TlsTest : public ::testing::Test {
     options.credentials.key = files_.KeyOf("server");
     options.credentials.ca = files_.Cert("ca");
     options.credentials.client_auth = client_auth;
-    server_ = *Server::Start(options, {&service_});
+    server_ = *Server::Start(options, {&service_, &admin_});
   }
-  absl::StatusOr<std::string> Ask(const CredentialsConfig& credentials) {
+  // `patiently`: connects again and again until it is let in or the time is over.
+  absl::StatusOr<std::string> Ask(const CredentialsConfig& credentials, bool patiently = false) {
     ChannelOptions options;
     options.credentials = credentials;
     const auto stub =
         v1::SubmissionService::NewStub(*MakeChannel(server_->addresses()[0], options));
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(patiently ? 40 : 10));
+    context.set_wait_for_ready(patiently);
     v1::GetMessageResponse response;
     const grpc::Status status = stub->GetMessage(&context, v1::GetMessageRequest(), &response);
     if (!status.ok()) return FromGrpc(status);
@@ -140,8 +149,20 @@ class TlsTest : public ::testing::Test {
     return out;
   }
 
+  grpc::Status ApplyAs(const std::string& name) {
+    ChannelOptions options;
+    options.credentials = As(name);
+    const auto stub = v1::AdminService::NewStub(*MakeChannel(server_->addresses()[0], options));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    v1::ApplyPolicyResponse response;
+    return stub->ApplyPolicy(&context, v1::ApplyPolicyRequest(), &response);
+  }
+
   Files files_;
+  const KeyAndCertificate ca_ = MakeIdentity("ca", nullptr);
   WhoAmI service_;
+  v1::AdminService::CallbackService admin_;  // Every method answers UNIMPLEMENTED.
   std::unique_ptr<Server> server_;
 };
 
@@ -163,6 +184,41 @@ TEST_F(TlsTest, WithoutClientAuthAnybodyMayAskAndHasNoName) {
   const auto names = Ask(Anonymous());
   ASSERT_TRUE(names.ok()) << View(names.status().message());
   EXPECT_EQ(*names, "");
+}
+
+TEST_F(TlsTest, AnExpiredCertificateIsNone) {
+  Serve(true);
+  EXPECT_FALSE(Ask(As("expired")).ok());
+}
+
+TEST_F(TlsTest, AServerUnderAnotherNameIsNotTrusted) {
+  Serve(true);
+  for (const char* kind : {".pem", ".key"}) {
+    std::filesystem::copy_file(files_.Folder() + "/elsewhere" + kind, files_.Folder() + "/server" + kind,
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  Serve(true);
+  EXPECT_FALSE(Ask(As("egress")).ok());
+}
+
+TEST_F(TlsTest, ACallGoesAsFarAsItsRole) {
+  Serve(true);
+  EXPECT_EQ(ApplyAs("viewer.carol").error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(ApplyAs("egress").error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(ApplyAs("admin.alice").error_code(), grpc::StatusCode::UNIMPLEMENTED);  // Let in.
+}
+
+// Long after the old certificate would have ended, and without a restart.
+TEST_F(TlsTest, NewConnectionsSeeARotatedCertificate) {
+  Serve(true);
+  ASSERT_TRUE(Ask(As("egress")).ok());
+  const KeyAndCertificate next = MakeIdentity("next-ca", nullptr);
+  files_.Write("next-ca", next);
+  files_.Write("server", MakeIdentity("scheduler.host1", &next));
+  CredentialsConfig trusting_next = As("egress");
+  trusting_next.ca = files_.Cert("next-ca");
+  EXPECT_TRUE(Ask(trusting_next, true).ok());
+  EXPECT_FALSE(Ask(As("egress")).ok());
 }
 
 TEST_F(TlsTest, PlainTextToATlsServerFails) {
