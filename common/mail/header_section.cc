@@ -175,6 +175,22 @@ absl::StatusOr<HeaderSection> ReadHeaderSection(std::string_view header,
   return Reader(header, tag_names).Read();
 }
 
+std::optional<std::string_view> FindField(std::string_view message, std::string_view name) {
+  while (!message.empty() && !message.starts_with("\r\n")) {
+    size_t end = 0;
+    do {
+      end = std::min(message.find('\n', end), message.size() - 1) + 1;
+    } while (end < message.size() && IsBlank(message[end]));
+    std::string_view field = message.substr(0, end);
+    message.remove_prefix(end);
+    if (field.size() <= name.size() || field[name.size()] != ':') continue;
+    if (!EqualsLower(field.substr(0, name.size()), name)) continue;
+    if (field.ends_with("\r\n")) field.remove_suffix(2);
+    return field.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
 std::string Unfold(std::string_view value) {
   const size_t begin = value.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return "";

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,6 +63,11 @@ struct HeaderSection {
 // field the first value is kept. Errors name line, field and cure.
 [[nodiscard]] absl::StatusOr<HeaderSection> ReadHeaderSection(
     std::string_view header, std::span<const std::string> tag_names);
+
+// The value of the first field of this name (lower case) in a message or its header section, folded
+// as it came; nothing when the header has none.
+[[nodiscard]] std::optional<std::string_view> FindField(std::string_view message,
+                                                        std::string_view name);
 
 // A field's value without its folds and outer blanks.
 std::string Unfold(std::string_view value);

@@ -17,7 +17,7 @@ namespace sluice {
 // Who signs: d=, s= and the key behind it. Refers to what the caller holds.
 struct DkimSigner {
   std::string_view domain, selector;
-  const DkimKey* key = nullptr;
+  const DkimPrivateKey* key = nullptr;
 };
 
 // Signatures in one message, at most.

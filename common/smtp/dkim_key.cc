@@ -43,9 +43,9 @@ absl::Status Fits(EVP_PKEY* key, DkimAlgorithm algorithm) {
             ": name the other algorithm in the policy, or make a key that fits"));
   }
   const int bits = EVP_PKEY_get_bits(key);
-  if (wanted == EVP_PKEY_RSA && (bits < DkimKey::kLeastRsaBits || bits > DkimKey::kMostRsaBits)) {
+  if (wanted == EVP_PKEY_RSA && (bits < DkimPrivateKey::kLeastRsaBits || bits > DkimPrivateKey::kMostRsaBits)) {
     return absl::InvalidArgumentError(Cat("the RSA key has ", bits, " bits: verifiers take ",
-                                          DkimKey::kLeastRsaBits, " to ", DkimKey::kMostRsaBits,
+                                          DkimPrivateKey::kLeastRsaBits, " to ", DkimPrivateKey::kMostRsaBits,
                                           ", 2048 are best"));
   }
   return absl::OkStatus();
@@ -86,7 +86,7 @@ absl::StatusOr<std::string> SignEd25519(EVP_PKEY* key, const Sha256Digest& diges
 
 }  // namespace
 
-struct DkimKey::Handle {
+struct DkimPrivateKey::Handle {
   Pkey key;
 };
 
@@ -107,11 +107,11 @@ std::optional<DkimAlgorithm> ParseDkimAlgorithm(std::string_view name) {
   return std::nullopt;
 }
 
-DkimKey::DkimKey(std::unique_ptr<Handle> handle, DkimAlgorithm algorithm)
+DkimPrivateKey::DkimPrivateKey(std::unique_ptr<Handle> handle, DkimAlgorithm algorithm)
     : handle_(std::move(handle)), algorithm_(algorithm) {}
-DkimKey::~DkimKey() = default;
+DkimPrivateKey::~DkimPrivateKey() = default;
 
-absl::StatusOr<std::shared_ptr<const DkimKey>> DkimKey::Parse(std::string_view pem,
+absl::StatusOr<std::shared_ptr<const DkimPrivateKey>> DkimPrivateKey::Parse(std::string_view pem,
                                                               DkimAlgorithm algorithm) {
   Pkey key = ReadPem(pem);
   if (key == nullptr) {
@@ -122,19 +122,19 @@ absl::StatusOr<std::shared_ptr<const DkimKey>> DkimKey::Parse(std::string_view p
   if (absl::Status status = Fits(key.get(), algorithm); !status.ok()) return status;
   auto handle = std::make_unique<Handle>();
   handle->key = std::move(key);
-  return std::shared_ptr<const DkimKey>(new DkimKey(std::move(handle), algorithm));
+  return std::shared_ptr<const DkimPrivateKey>(new DkimPrivateKey(std::move(handle), algorithm));
 }
 
-int DkimKey::bits() const {
+int DkimPrivateKey::bits() const {
   return algorithm_ == DkimAlgorithm::kRsaSha256 ? EVP_PKEY_get_bits(handle_->key.get()) : 256;
 }
 
-absl::StatusOr<std::string> DkimKey::Sign(const Sha256Digest& digest) const {
+absl::StatusOr<std::string> DkimPrivateKey::Sign(const Sha256Digest& digest) const {
   return algorithm_ == DkimAlgorithm::kRsaSha256 ? SignRsa(handle_->key.get(), digest)
                                                  : SignEd25519(handle_->key.get(), digest);
 }
 
-std::string DkimKey::PublicKey() const {
+std::string DkimPrivateKey::PublicKey() const {
   EVP_PKEY* const key = handle_->key.get();
   if (algorithm_ == DkimAlgorithm::kEd25519Sha256) {
     std::string raw(32, '\0');

@@ -19,7 +19,7 @@ std::string_view ToString(DkimAlgorithm algorithm);
 std::optional<DkimAlgorithm> ParseDkimAlgorithm(std::string_view name);
 
 // Immutable; thread-safe.
-class DkimKey {
+class DkimPrivateKey {
  public:
   // RFC 8301: verifiers take keys of 1024 to 4096 bits, signers should use 2048.
   static constexpr int kLeastRsaBits = 1024;
@@ -27,12 +27,12 @@ class DkimKey {
 
   // `pem` is an unencrypted private key, PKCS #8 or the older RSA form. Errors name what is wrong
   // and the cure, never key material.
-  [[nodiscard]] static absl::StatusOr<std::shared_ptr<const DkimKey>> Parse(
+  [[nodiscard]] static absl::StatusOr<std::shared_ptr<const DkimPrivateKey>> Parse(
       std::string_view pem, DkimAlgorithm algorithm);
 
-  ~DkimKey();
-  DkimKey(const DkimKey&) = delete;
-  DkimKey& operator=(const DkimKey&) = delete;
+  ~DkimPrivateKey();
+  DkimPrivateKey(const DkimPrivateKey&) = delete;
+  DkimPrivateKey& operator=(const DkimPrivateKey&) = delete;
 
   DkimAlgorithm algorithm() const { return algorithm_; }
   // Of the RSA modulus; 256 for Ed25519.
@@ -45,7 +45,7 @@ class DkimKey {
 
  private:
   struct Handle;
-  DkimKey(std::unique_ptr<Handle> handle, DkimAlgorithm algorithm);
+  DkimPrivateKey(std::unique_ptr<Handle> handle, DkimAlgorithm algorithm);
 
   const std::unique_ptr<Handle> handle_;
   const DkimAlgorithm algorithm_;

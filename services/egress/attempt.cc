@@ -88,9 +88,10 @@ void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry
   around.custody.Report(entry, report);
 }
 
-void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason) {
+void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason,
+              std::string detail) {
   around.metrics.returns.With({ToString(reason)}).Add();
-  around.custody.Return(entry, reason);
+  around.custody.Return(entry, reason, std::move(detail));
 }
 
 }  // namespace sluice::egress

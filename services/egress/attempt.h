@@ -25,6 +25,7 @@ struct AttemptFacts {
 void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
               AttemptFacts facts);
 // Gives an entry that was not begun back.
-void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason);
+void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason,
+              std::string detail = {});
 
 }  // namespace sluice::egress

@@ -1,6 +1,7 @@
 #include "egress/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <asio/experimental/as_tuple.hpp>
@@ -16,15 +17,14 @@ constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
 // Connections that were dead when an entry's turn came; after so many the entry is deferred.
 constexpr int kMostStale = 3;
 
-SmtpTransaction TransactionOf(const Shipment& shipment,
+SmtpTransaction TransactionOf(const Rendered& rendered, std::span<const std::string_view> pieces,
                               std::span<const std::string_view> recipients) {
-  const ContentFields& fields = shipment.entries.front()->content->fields();
   SmtpTransaction transaction;
-  transaction.return_path = fields.return_path;
+  transaction.return_path = rendered.return_path;
   transaction.recipients = recipients;
-  transaction.content.pieces = shipment.rendered.pieces;
-  transaction.content.has_8bit = fields.has_8bit;
-  transaction.content.needs_smtputf8 = fields.needs_smtputf8;
+  transaction.content.pieces = pieces;
+  transaction.content.has_8bit = rendered.has_8bit;
+  transaction.content.needs_smtputf8 = rendered.needs_smtputf8;
   return transaction;
 }
 
@@ -73,7 +73,7 @@ asio::awaitable<bool> Connection::Open() {
 
 asio::awaitable<void> Connection::Serve() {
   while (MayServeMore()) {
-    Shipment shipment = path_.TakeNext();
+    Shipment shipment = path_.TakeNext(session_->extensions());
     if (shipment.empty()) {
       const bool is_woken = co_await Idle();
       if (!is_woken) co_return;
@@ -95,7 +95,30 @@ bool Connection::MayServeMore() const {
   return most == 0 || session_->transaction_count() < most;
 }
 
+asio::awaitable<bool> Connection::Sign(Shipment& shipment) {
+  const Surroundings& around = path_.around();
+  Rendered& rendered = *shipment.rendered;
+  const std::array<std::string_view, 2> pieces = rendered.SignedPieces();
+  const Instant now = around.clock.Now();
+  absl::StatusOr<std::string> signatures =
+      co_await path_.desk().Sign(pieces, std::move(rendered.signers), now);
+  if (signatures.ok() && !is_aborted_) {
+    rendered.signatures = *std::move(signatures);
+    co_return true;
+  }
+  AttemptFacts facts;
+  facts.reply = signatures.ok() ? LocalReply({4, 3, 2}, "egress is stopping")
+                                : LocalReply({4, 7, 0}, View(signatures.status().message()));
+  facts.started_at = now;
+  for (const EntryPtr& entry : shipment.entries) path_.End(*entry, facts);
+  co_return false;
+}
+
 asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
+  if (!shipment.rendered->signers.empty()) {
+    const bool is_signed = co_await Sign(shipment);
+    if (!is_signed) co_return true;
+  }
   const Surroundings& around = path_.around();
   AttemptFacts facts;
   facts.mx_host = host_;
@@ -105,7 +128,8 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
 
   recipients_.clear();
   for (const EntryPtr& entry : shipment.entries) recipients_.push_back(entry->recipient);
-  SmtpTransaction transaction = TransactionOf(shipment, recipients_);
+  const auto pieces = shipment.rendered->Pieces();
+  SmtpTransaction transaction = TransactionOf(*shipment.rendered, pieces, recipients_);
   transaction.may_send = [&around, &shipment](size_t index) {
     Entry& entry = *shipment.entries[index];
     // One that was postponed has begun; its time may be over since.
@@ -193,6 +217,7 @@ void Connection::Retire() {
 }
 
 void Connection::Abort(bool also_past_dot) {
+  is_aborted_ = true;
   if (is_sending_ && (also_past_dot || !session_->is_past_dot())) session_->Abort();
 }
 

@@ -41,6 +41,8 @@ class Connection {
   asio::awaitable<void> Serve();
   // False: the connection cannot be used again.
   asio::awaitable<bool> Deliver(Shipment shipment);
+  // False: it could not be signed, and its entries have their reports.
+  asio::awaitable<bool> Sign(Shipment& shipment);
   void Settle(Shipment shipment, TransactionResult result, AttemptFacts facts);
   void SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts);
   // Waits for Wake. False: nothing came.
@@ -58,6 +60,7 @@ class Connection {
   bool is_woken_ = false;
   bool is_retiring_ = false;
   bool is_sending_ = false;
+  bool is_aborted_ = false;
   ConnectionBudget::IdleList::iterator idle_place_{};
 };
 

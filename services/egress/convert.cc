@@ -153,6 +153,18 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
   return sources;
 }
 
+std::vector<SigningKey> FromProto(const v1::SigningKeys& keys) {
+  std::vector<SigningKey> out;
+  for (const v1::SigningKey& from : keys.keys()) {
+    out.push_back({.tenant = from.tenant(),
+                   .domain = from.domain(),
+                   .selector = from.selector(),
+                   .key = from.key(),
+                   .algorithm = from.algorithm()});
+  }
+  return out;
+}
+
 v1::DeliverRequest ToProto(const DeliverBatch& batch) {
   v1::DeliverRequest request;
   if (batch.inventory.has_value()) FillInventory(*batch.inventory, *request.mutable_inventory());
@@ -164,6 +176,7 @@ v1::DeliverRequest ToProto(const DeliverBatch& batch) {
     out.set_attempt_id(returned.attempt_id);
     const std::string_view reason = ToString(returned.reason);
     out.set_reason(reason.data(), reason.size());
+    out.set_detail(returned.detail);
   }
   for (const MessageId id : batch.content_needed) request.add_content_needed(Raw(id.value()));
   return request;

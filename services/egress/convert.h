@@ -10,6 +10,7 @@
 #include "egress/content_cache.h"
 #include "egress/custody.h"
 #include "egress/work.h"
+#include "mail/signing_key.h"
 #include "sluice/v1/dispatch.pb.h"
 
 namespace sluice::egress {
@@ -19,6 +20,7 @@ namespace sluice::egress {
 ContentPart FromProto(v1::ContentChunk& chunk, std::string spare);
 EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session);
 std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
+std::vector<SigningKey> FromProto(const v1::SigningKeys& keys);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);

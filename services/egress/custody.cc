@@ -129,7 +129,7 @@ void Custody::Report(const Entry& entry, ReportPtr report) {
   for (Step& step : steps) step.Perform();
 }
 
-void Custody::Return(const Entry& entry, ReturnReason reason) {
+void Custody::Return(const Entry& entry, ReturnReason reason, std::string detail) {
   SLUICE_CHECK(!entry.is_begun);
   Step step;
   {
@@ -137,7 +137,7 @@ void Custody::Return(const Entry& entry, ReturnReason reason) {
     --held_;
     Account* account = Find(entry.session->number());
     if (account == nullptr) return;
-    account->returns.push_back({entry.id, entry.attempt_id, reason});
+    account->returns.push_back({entry.id, entry.attempt_id, reason, std::move(detail)});
     step = NextLocked(*account);
   }
   step.Perform();

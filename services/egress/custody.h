@@ -97,7 +97,7 @@ class Custody {
   void Report(const Entry& entry, ReportPtr report);
   // The entry goes back, not begun. Silent when the session has ended: the scheduler has given up
   // hope already.
-  void Return(const Entry& entry, ReturnReason reason);
+  void Return(const Entry& entry, ReturnReason reason, std::string detail = {});
   void AskContent(const Session& session, MessageId message);
 
   // ---- streams ----

@@ -19,6 +19,7 @@ namespace sluice::egress {
 namespace {
 
 constexpr Duration kTickInterval = std::chrono::milliseconds(250);
+constexpr Duration kKeysInterval = std::chrono::seconds(1);
 constexpr size_t kMostDefaultThreads = 4;
 
 uint64_t RandomIncarnation() {
@@ -38,6 +39,11 @@ LinkIdentity IdentityOf(const EgressOptions& options) {
 size_t ThreadCount(const EgressOptions& options) {
   if (options.io_threads > 0) return static_cast<size_t>(options.io_threads);
   return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMostDefaultThreads);
+}
+
+size_t SignerCount(const EgressOptions& options) {
+  if (options.signer_threads > 0) return static_cast<size_t>(options.signer_threads);
+  return std::max<size_t>(std::thread::hardware_concurrency() / 2, 1);
 }
 
 ContentCacheOptions CacheOptions(const EgressOptions& options) {
@@ -76,10 +82,12 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
       custody_(parts_.clock, static_cast<size_t>(2 * options.credit_entries)),
       contents_(CacheOptions(options)),
       table_(ThreadCount(options)),
+      keys_(options.key_directory, options.token_file, parts_.logger),
       addresses_(options.bind_addresses, TestBindTcp),
       around_{.custody = custody_,
               .contents = contents_,
               .resolver = *parts_.resolver,
+              .keys = keys_,
               .tls = parts_.tls,
               .clock = parts_.clock,
               .logger = parts_.logger,
@@ -88,11 +96,12 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .options = PathOptionsOf(options),
               .on_bind_failed = [this](const SourceName& source, const absl::Status& error) {
                 asio::post(control_, [this, source, error] { BindFailed(source, error); });
-              }} {
+              }},
+      signers_(SignerCount(options)) {
   const size_t count = ThreadCount(options);
   const size_t connections = std::max<size_t>(static_cast<size_t>(options.connections) / count, 1);
   for (size_t i = 0; i < count; ++i) {
-    threads_.push_back(std::make_unique<IoThread>(around_, connections));
+    threads_.push_back(std::make_unique<IoThread>(around_, signers_, connections));
   }
   asio::post(control_, [this] { Tick(); });
   control_thread_ = std::thread([this] { control_.run(); });
@@ -166,6 +175,8 @@ std::vector<BindResult> Egress::Assigned(std::vector<AssignedSource> sources) {
   SpreadSources();
   return results;
 }
+
+void Egress::SigningKeysCame(std::vector<SigningKey> keys) { keys_.SetRules(std::move(keys)); }
 
 void Egress::Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                       std::function<void()> done) {
@@ -268,6 +279,7 @@ void Egress::Tick() {
   for (const EntryPtr& entry : contents_.TakeWaiting(is_over)) {
     GiveBack(around_, *entry, ReturnReason::kLease);
   }
+  LookAtKeys(now);
   SetGauges();
   tick_.expires_after(kTickInterval);
   tick_.async_wait([this](const asio::error_code& error) {
@@ -275,7 +287,14 @@ void Egress::Tick() {
   });
 }
 
+void Egress::LookAtKeys(SteadyInstant now) {
+  if (now - keys_looked_at_ < kKeysInterval) return;
+  keys_looked_at_ = now;
+  keys_.Refresh();
+}
+
 void Egress::SetGauges() {
+  metrics_.keys_missing.Set(static_cast<int64_t>(keys_.missing_count()));
   const CustodyStats stats = custody_.Stats();
   metrics_.held.Set(static_cast<int64_t>(stats.held));
   metrics_.in_flight.Set(static_cast<int64_t>(stats.begun));

@@ -22,6 +22,7 @@
 #include "egress/custody.h"
 #include "egress/dialer.h"
 #include "egress/io_thread.h"
+#include "egress/key_ring.h"
 #include "egress/options.h"
 #include "egress/scheduler_link.h"
 #include "egress/source_table.h"
@@ -60,6 +61,7 @@ class Egress final : private LinkHost {
   // LinkHost.
   void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) override;
   std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) override;
+  void SigningKeysCame(std::vector<SigningKey> keys) override;
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
@@ -78,6 +80,7 @@ class Egress final : private LinkHost {
   void SpreadSources();
   void Tick();
 
+  void LookAtKeys(SteadyInstant now);
   void SetGauges();
   // Waits until `is_done` or the time is over.
   template <class Predicate>
@@ -92,17 +95,20 @@ class Egress final : private LinkHost {
   Custody custody_;
   ContentCache contents_;
   SourceTable table_;
+  KeyRing keys_;  // control thread, but for Read
   Addresses addresses_;  // control thread
   // Held while a message of a scheduler is worked in: who takes it knows that all of it is with the
   // I/O threads.
   std::mutex intake_mutex_;
   Surroundings around_;
+  SignerPool signers_;
   std::vector<std::unique_ptr<IoThread>> threads_;
 
   asio::io_context control_{1};
   asio::executor_work_guard<asio::io_context::executor_type> control_work_ =
       asio::make_work_guard(control_);
   asio::steady_timer tick_{control_};
+  SteadyInstant keys_looked_at_{};
   std::map<std::string, std::shared_ptr<SchedulerLink>> links_;  // by address; control thread
   std::thread control_thread_;
   std::unique_ptr<Dialer> dialer_;

@@ -67,6 +67,8 @@ Egress::~Egress() {
   control_.stop();
   control_thread_.join();
   for (auto& thread : threads_) thread->Stop();
+  // What it works on belongs to coroutines of the threads.
+  signers_.Stop();
   // Answers its open questions into event loops that have stopped but still exist.
   parts_.resolver.reset();
   threads_.clear();

@@ -27,8 +27,8 @@ std::string PathKey(const SiteName& site, const std::vector<std::string>& hosts)
 
 }  // namespace
 
-IoThread::IoThread(const Surroundings& around, size_t most_connections)
-    : around_(around), budget_(most_connections) {
+IoThread::IoThread(const Surroundings& around, SignerPool& signers, size_t most_connections)
+    : around_(around), budget_(most_connections), desk_(signers, io_) {
   Spawn(io_.get_executor(), TickForEver(), "egress tick");
   thread_ = std::thread([this] { io_.run(); });
 }
@@ -116,7 +116,7 @@ Path* IoThread::PathOf(const Entry& entry) {
   if (source == sources_.end() || source->second.bound == nullptr) return nullptr;
   std::unique_ptr<Path>& path = source->second.paths[PathKey(entry.site, entry.mx_hosts)];
   if (path == nullptr) {
-    path = std::make_unique<Path>(around_, io_, budget_, source->second.bound);
+    path = std::make_unique<Path>(around_, io_, budget_, desk_, source->second.bound);
   }
   return path->is_closing() ? nullptr : path.get();
 }

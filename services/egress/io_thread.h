@@ -25,7 +25,7 @@ class IoThread {
   using Filter = std::function<bool(const Entry&)>;
 
   // `around` outlives it.
-  IoThread(const Surroundings& around, size_t most_connections);
+  IoThread(const Surroundings& around, SignerPool& signers, size_t most_connections);
   // Stops.
   ~IoThread();
   IoThread(const IoThread&) = delete;
@@ -69,6 +69,7 @@ class IoThread {
   absl::flat_hash_map<std::string, Source> sources_;
   // After the sources: coroutines that it holds refer to paths.
   asio::io_context io_{1};
+  SignDesk desk_;
   asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(io_);
   std::thread thread_;
 };

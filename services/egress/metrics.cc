@@ -46,7 +46,9 @@ EgressMetrics::EgressMetrics(telemetry::Metrics& metrics)
       sources_assigned(metrics.AddGauge("sluice_egress_sources_assigned_count",
                                         "Sources assigned to this egress.")),
       sources_bound(metrics.AddGauge("sluice_egress_sources_bound_count",
-                                     "Assigned sources that this host can bind.")) {}
+                                     "Assigned sources that this host can bind.")),
+      keys_missing(metrics.AddGauge("sluice_egress_dkim_keys_missing_count",
+                                    "DKIM keys that must sign and cannot be used: their mail waits.")) {}
 
 telemetry::Counter& AttemptCounters::Of(EgressMetrics& metrics, std::string_view provider,
                                         Disposition disposition) {

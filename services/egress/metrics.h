@@ -34,6 +34,7 @@ struct EgressMetrics {
   telemetry::Gauge& leases;
   telemetry::Gauge& sources_assigned;
   telemetry::Gauge& sources_bound;
+  telemetry::Gauge& keys_missing;
 };
 
 // The counters of one provider's attempts, looked up once: finding a series costs more than

@@ -49,6 +49,12 @@ void EgressOptions::Bind(Config& config) {
   config.Bind("smtp.port", smtp_port, 1, 65535, "Port of the MX hosts.");
   config.Bind("smtp.starttls", smtp_starttls, "Encrypts where the peer offers it.");
   BindTimeouts(config, timeouts);
+  config.Bind("dkim.directory", key_directory,
+              "Where the key files are that the policy names; looked at every second.");
+  config.Bind("dkim.threads", signer_threads, 0, kMostThreads,
+              "Threads that sign; 0 = one for two cores.");
+  config.Bind("token.file", token_file,
+              "Secrets of the tokens in return paths and headers, one a line, newest first.");
   config.Bind("health.listen", health_listen, "gRPC health and reflection; empty = none.");
   health.Bind(config, "health");
   config.Bind("metrics.listen", metrics_listen, "HTTP address of /metrics; empty = none.");

@@ -28,6 +28,10 @@ struct EgressOptions {
   bool smtp_starttls = true;
   SmtpTimeouts timeouts;
 
+  std::string key_directory = "/etc/sluice/dkim";
+  int64_t signer_threads = 0;  // 0 = half the cores
+  std::string token_file;      // empty: no tokens can be made
+
   std::string health_listen = "127.0.0.1:7104";
   wire::CredentialsConfig health;
   std::string metrics_listen = "127.0.0.1:9103";

@@ -12,8 +12,8 @@
 namespace sluice::egress {
 
 Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
-           BoundSourcePtr source)
-    : around_(around), io_(io), budget_(budget), source_(std::move(source)) {
+           SignDesk& desk, BoundSourcePtr source)
+    : around_(around), io_(io), budget_(budget), desk_(desk), source_(std::move(source)) {
   around_.metrics.paths.Add(1);
 }
 
@@ -95,13 +95,14 @@ std::optional<OpenRequest> Path::NextRequest() const {
   return request;
 }
 
-Shipment Path::TakeNext() {
+Shipment Path::TakeNext(const Extensions& peer) {
   Shipment shipment;
   while (HasRoomForNext()) {
     EntryPtr entry = queue_.Pop();
     if (entry == nullptr) break;
     around_.metrics.ready.Add(-1);
-    if (!Prepare(*entry, shipment.rendered)) continue;
+    shipment.rendered = std::make_unique<Rendered>();
+    if (!Prepare(*entry, peer, *shipment.rendered)) continue;
     const Entry& first = *entry;
     shipment.entries.push_back(std::move(entry));
     if (first.content.has_others() && IsSameForAll(*first.content)) {
@@ -131,18 +132,25 @@ bool Path::HasRoomForNext() const {
   return next == nullptr || around_.contents.HasRoomToDecode(*next->content);
 }
 
-bool Path::Prepare(Entry& entry, Rendered& rendered) {
-  const absl::Status sound = Render(entry, rendered);
-  if (sound.code() == absl::StatusCode::kDataLoss && !entry.is_begun) {
+bool Path::Prepare(Entry& entry, const Extensions& peer, Rendered& rendered) {
+  using Kind = RenderOutcome::Kind;
+  const RenderOutcome outcome = Render(entry, peer, around_.keys.Read(), rendered);
+  if (outcome.kind == Kind::kReady) return true;
+  if (outcome.kind == Kind::kBroken && !entry.is_begun) {
     around_.logger.Error("content_broken",
-                         {{"queue_entry", entry.id.value()}, {"error", View(sound.message())}});
+                         {{"queue_entry", entry.id.value()}, {"error", outcome.why}});
     around_.contents.Discard(*entry.content);
     GiveBack(around_, entry, ReturnReason::kContent);
     return false;
   }
-  if (sound.ok()) return true;
+  if (outcome.kind == Kind::kHeld && !entry.is_begun) {
+    GiveBack(around_, entry, ReturnReason::kKey, outcome.why);
+    return false;
+  }
   AttemptFacts facts;
-  facts.reply = LocalReply({4, 3, 0}, View(sound.message()));
+  // What has begun once, on a connection that was lost, ends in a report and is tried again.
+  const bool is_final = outcome.kind == Kind::kRefused;
+  facts.reply = LocalReply(is_final ? outcome.status : EnhancedStatus{4, 3, 0}, outcome.why);
   facts.started_at = around_.clock.Now();
   End(entry, std::move(facts));
   return false;

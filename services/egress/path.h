@@ -17,14 +17,15 @@
 #include "egress/open_session.h"
 #include "egress/ready_queue.h"
 #include "egress/shipment.h"
+#include "egress/signer.h"
 #include "egress/surroundings.h"
 
 namespace sluice::egress {
 
 class Path {
  public:
-  // `around`, `io` and `budget` outlive the path.
-  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
+  // `around`, `io`, `budget` and `desk` outlive the path.
+  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget, SignDesk& desk,
        BoundSourcePtr source);
   ~Path();
   Path(const Path&) = delete;
@@ -54,12 +55,14 @@ class Path {
   bool is_closing() const { return is_closing_; }
   const Surroundings& around() const { return around_; }
   asio::io_context& io() { return io_; }
+  SignDesk& desk() { return desk_; }
   HostBook& book() { return book_; }
   AttemptCounters& counters() { return counters_; }
   // What a new connection is for: the entry that is next. Nothing when none waits.
   std::optional<OpenRequest> NextRequest() const;
-  // What goes in the next transaction, rendered; empty when nothing waits. None of it is begun.
-  Shipment TakeNext();
+  // What goes in the next transaction, rendered for this peer; empty when nothing waits. None of it
+  // is begun.
+  Shipment TakeNext(const Extensions& peer);
   // An entry that was not attempted after all: it is the next of its class again.
   void PutBack(EntryPtr entry);
   // Begins (unless it was) and ends at once; an entry that may not begin goes back.
@@ -88,7 +91,7 @@ class Path {
   // is called again.
   bool HasRoomForNext() const;
   // False: it went back, or was reported.
-  bool Prepare(Entry& entry, Rendered& rendered);
+  bool Prepare(Entry& entry, const Extensions& peer, Rendered& rendered);
   size_t MostRecipients() const;
   void StartConnection();
   void FailWaiting(const OpenedSession& opened);
@@ -97,6 +100,7 @@ class Path {
   const Surroundings& around_;
   asio::io_context& io_;
   ConnectionBudget& budget_;
+  SignDesk& desk_;
   BoundSourcePtr source_;
   ReadyQueue queue_;
   HostBook book_;

@@ -123,7 +123,9 @@ void SchedulerLink::Received(const RunPtr& run, v1::ControlResponse& message) {
 void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
   if (message.has_welcome()) return Welcomed(run, message.welcome().scheduler_incarnation());
   if (run->session == nullptr) return;
-  if (message.has_assignment()) {
+  if (message.has_signing_keys()) {
+    host_.SigningKeysCame(FromProto(message.signing_keys()));
+  } else if (message.has_assignment()) {
     Tell(host_.Assigned(FromProto(message.assignment())));
   } else if (message.has_recall()) {
     HandleRecall(run, message);

@@ -19,6 +19,7 @@
 #include "egress/addresses.h"
 #include "egress/custody.h"
 #include "egress/session.h"
+#include "mail/signing_key.h"
 
 namespace grpc {
 class Channel;
@@ -56,6 +57,7 @@ class LinkHost {
   virtual void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) = 0;
   // The rest on the control thread.
   virtual std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) = 0;
+  virtual void SigningKeysCame(std::vector<SigningKey> keys) = 0;
   // `done` may be called from any thread, once.
   virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                         std::function<void()> done) = 0;

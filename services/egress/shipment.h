@@ -2,6 +2,7 @@
 // that are the same for all of them.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "egress/render.h"
@@ -11,7 +12,7 @@ namespace sluice::egress {
 
 struct Shipment {
   std::vector<EntryPtr> entries;
-  Rendered rendered;  // points into the content of the first entry
+  std::unique_ptr<Rendered> rendered;  // points into the content of the first entry
 
   bool empty() const { return entries.empty(); }
 };

@@ -13,6 +13,7 @@
 #include "egress/addresses.h"
 #include "egress/content_cache.h"
 #include "egress/custody.h"
+#include "egress/key_ring.h"
 #include "egress/metrics.h"
 #include "net/dns.h"
 #include "net/tls.h"
@@ -32,6 +33,7 @@ struct Surroundings {
   Custody& custody;
   ContentCache& contents;
   Resolver& resolver;
+  const KeyRing& keys;
   TlsContext* tls = nullptr;  // null: plain text only
   const Clock& clock;
   const Logger& logger;

@@ -14,6 +14,8 @@ std::string_view ToString(ReturnReason reason) {
       return "source_lost";
     case ReturnReason::kContent:
       return "content";
+    case ReturnReason::kKey:
+      return "key";
   }
   return "lease";
 }

@@ -67,13 +67,14 @@ struct Report {
 using ReportPtr = std::shared_ptr<const Report>;
 
 // Why an entry goes back without an attempt; the names are those of the wire.
-enum class ReturnReason : uint8_t { kDrain, kRecall, kLease, kSourceLost, kContent };
+enum class ReturnReason : uint8_t { kDrain, kRecall, kLease, kSourceLost, kContent, kKey };
 std::string_view ToString(ReturnReason reason);
 
 struct Return {
   QueueEntryId entry;
   uint64_t attempt_id = 0;
   ReturnReason reason = ReturnReason::kLease;
+  std::string detail = {};  // for people
 };
 
 }  // namespace sluice::egress

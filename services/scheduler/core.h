@@ -152,6 +152,7 @@ class Core {
   };
   std::vector<ConnectedEgress> ConnectedEgresses() const;
   void SendAssignment(const std::string& egress, uint64_t session, const std::vector<AssignedSource>& sources);
+  void SendSigningKeys(const std::string& egress, uint64_t session, const std::vector<SigningKey>& keys);
 
   CoreSnapshot Snapshot() const;
   Fleet& fleet() { return fleet_; }
@@ -220,6 +221,8 @@ class Core {
   bool IsCurrent(Session session) const;
   void FinishFlight(int64_t id, const InFlight& flight);
   void Requeue(int64_t id, bool crashed);
+  // An egress lacks a key that this entry needs.
+  void WaitForKey(const ReturnedEntry& returned);
   void NoteCrash(const Entry& entry, Instant now);
   void RequeueAllOf(EgressNumber egress, const absl::flat_hash_set<int64_t>* keep, bool crashed);
   void Claim(EgressNumber egress, int64_t id);

@@ -9,6 +9,9 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr auto kCrashBackoff = std::chrono::seconds(2);
+// A first wait, and the longest: mail leaves this soon after its key has come.
+constexpr auto kKeyPause = std::chrono::seconds(2);
+constexpr auto kMostKeyPause = std::chrono::minutes(5);
 constexpr size_t kMostInventory = 1'000'000;
 
 }  // namespace
@@ -133,6 +136,11 @@ std::vector<Core::ConnectedEgress> Core::ConnectedEgresses() const {
 void Core::SendAssignment(const std::string& id, uint64_t session, const std::vector<AssignedSource>& sources) {
   const EgressNumber number = fleet_.FindEgress(id);
   if (IsCurrent({number, session})) fleet_.egress(number).port->SendAssignment(sources);
+}
+
+void Core::SendSigningKeys(const std::string& id, uint64_t session, const std::vector<SigningKey>& keys) {
+  const EgressNumber number = fleet_.FindEgress(id);
+  if (IsCurrent({number, session})) fleet_.egress(number).port->SendSigningKeys(keys);
 }
 
 void Core::OnDrain(Session session) {
@@ -273,7 +281,38 @@ void Core::OnReturned(EgressNumber number, const ReturnedEntry& returned) {
     // Not used again until control has seen it bound.
     fleet_.source(it->second.source).bound = false;
   }
-  Requeue(returned.entry_id, false);
+  if (returned.reason == "key") {
+    WaitForKey(returned);
+  } else {
+    Requeue(returned.entry_id, false);
+  }
+}
+
+// It waits, longer each time, and says so once: a person has to bring the key, and when it is there the mail leaves by itself.
+void Core::WaitForKey(const ReturnedEntry& returned) {
+  const auto it = in_flight_.find(returned.entry_id);
+  const InFlight flight = it->second;
+  FinishFlight(returned.entry_id, flight);
+  in_flight_.erase(it);
+  if (flight.slot == kNoSlot) return;  // Its row is still being loaded.
+  const Instant now = clock_.Now();
+  Entry& entry = index_[flight.slot];
+  const Duration longest = std::min<Duration>(kKeyPause * (int64_t{1} << std::min<int>(entry.key_waits, 8)), kMostKeyPause);
+  entry.due = ToTicks(now + std::chrono::duration_cast<Duration>(longest * (0.5 + random_() / 2)));
+  calendar_.Add(index_, flight.slot);
+  if (entry.key_waits < UINT8_MAX) ++entry.key_waits;
+  if (entry.key_waits > 1) return;
+  storage::Settlement settlement;
+  settlement.entry_id = entry.id;
+  settlement.message_id = entry.message_id();
+  settlement.change = storage::Settlement::Change::kDefer;
+  settlement.kind = "held";
+  settlement.occurred_at = now;
+  settlement.attempts = static_cast<int16_t>(entry.attempts);
+  settlement.crashes = entry.crashes;
+  settlement.due_at = FromTicks(entry.due);
+  settlement.detail = returned.detail;
+  PutUnsettled({.settlement = std::move(settlement), .is_note = true});
 }
 
 }  // namespace sluice::scheduler

@@ -107,7 +107,8 @@ DeliverInput FromProto(v1::DeliverRequest& request) {
   for (v1::Return& returned : *request.mutable_returns()) {
     out.returns.push_back({.entry_id = static_cast<int64_t>(returned.queue_entry_id()),
                            .attempt_id = static_cast<int64_t>(returned.attempt_id()),
-                           .reason = std::move(*returned.mutable_reason())});
+                           .reason = std::move(*returned.mutable_reason()),
+                           .detail = std::move(*returned.mutable_detail())});
   }
   for (const uint64_t id : request.content_needed()) out.content_needed.push_back(static_cast<int64_t>(id));
   for (const uint64_t id : request.inventory().begun()) out.inventory.push_back(static_cast<int64_t>(id));
@@ -134,6 +135,19 @@ v1::Assignment ToProto(const std::vector<AssignedSource>& sources) {
     to.mutable_limits()->set_connections(source.connections);
     to.mutable_limits()->set_messages_per_connection(source.messages_per_connection);
     to.mutable_limits()->set_recipients_per_transaction(source.recipients_per_transaction);
+  }
+  return out;
+}
+
+v1::SigningKeys ToProto(const std::vector<SigningKey>& keys) {
+  v1::SigningKeys out;
+  for (const SigningKey& key : keys) {
+    v1::SigningKey& to = *out.add_keys();
+    to.set_tenant(key.tenant);
+    to.set_domain(key.domain);
+    to.set_selector(key.selector);
+    to.set_key(key.key);
+    to.set_algorithm(key.algorithm);
   }
   return out;
 }

@@ -12,6 +12,7 @@ DeliverInput FromProto(v1::DeliverRequest& request);
 // Appends; contents longer than a chunk become several, in order.
 void ToProto(DeliverBatch& batch, v1::DeliverResponse& response);
 v1::Assignment ToProto(const std::vector<AssignedSource>& sources);
+v1::SigningKeys ToProto(const std::vector<SigningKey>& keys);
 // Hand-off; moves the strings out.
 HandedBatch FromProto(v1::AcceptedBatch& batch);
 

@@ -84,6 +84,7 @@ class Port final : public EgressPort, public std::enable_shared_from_this<Port> 
   void Send(DeliverBatch batch) override;
   void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) override;
   void SendAssignment(const std::vector<AssignedSource>& sources) override;
+  void SendSigningKeys(const std::vector<SigningKey>& keys) override;
   void SendShards(const std::vector<int>& shards) override;
   void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) override;
   void Close() override;
@@ -241,6 +242,12 @@ void Port::SendHeartbeat(int64_t sent_at_micros, Duration valid_for) {
 void Port::SendAssignment(const std::vector<AssignedSource>& sources) {
   v1::ControlResponse message;
   *message.mutable_assignment() = ToProto(sources);
+  SendControl(std::move(message));
+}
+
+void Port::SendSigningKeys(const std::vector<SigningKey>& keys) {
+  v1::ControlResponse message;
+  *message.mutable_signing_keys() = ToProto(keys);
   SendControl(std::move(message));
 }
 

@@ -42,6 +42,7 @@ struct Entry {
   uint8_t priority = 1;
   uint8_t engagement = 0;
   Place place = Place::kFree;
+  uint8_t key_waits = 0;  // Times that an egress lacked a key for it.
   bool in_list = false;  // `next` is in use by a list that has not reached it yet.
 
   int64_t message_id() const { return id - recipient_index; }

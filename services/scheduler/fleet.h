@@ -28,6 +28,7 @@ class EgressPort {
   virtual void Send(DeliverBatch batch) = 0;
   virtual void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) = 0;
   virtual void SendAssignment(const std::vector<AssignedSource>& sources) = 0;
+  virtual void SendSigningKeys(const std::vector<SigningKey>& keys) = 0;
   // Asks for a fresh inventory, too.
   virtual void SendShards(const std::vector<int>& shards) = 0;
   virtual void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "mail/signing_key.h"
 
 namespace sluice::scheduler {
 
@@ -92,7 +93,7 @@ struct AttemptReport {
 };
 struct ReturnedEntry {
   int64_t entry_id = 0, attempt_id = 0;
-  std::string reason;
+  std::string reason, detail;
 };
 // One message of a Deliver stream.
 struct DeliverInput {

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "policy/signing.h"
 #include "scheduler/control/assignment.h"
 
 namespace sluice::scheduler {
@@ -207,6 +208,7 @@ absl::Status ControlLoop::Round() {
     Upkeep();
   } else {
     told_.clear();
+    told_keys_.clear();
   }
   {
     const std::lock_guard lock(mutex_);
@@ -295,6 +297,7 @@ absl::Status ControlLoop::Assign(std::vector<storage::SourceAssignment>& current
   if (changed) {
     ASSIGN_OR_RETURN(current, assignments_.List());
   }
+  SendSigningKeys(egresses);
   return SendAssignments(current, egresses);
 }
 
@@ -318,6 +321,19 @@ absl::Status ControlLoop::SendAssignments(const std::vector<storage::SourceAssig
   const std::lock_guard lock(mutex_);
   told_revision_ = revision_;
   return absl::OkStatus();
+}
+
+void ControlLoop::SendSigningKeys(const std::vector<Core::ConnectedEgress>& egresses) {
+  const std::vector<SigningKey> keys = SigningKeysOf(policy_);
+  for (const Core::ConnectedEgress& egress : egresses) {
+    auto& [session, told] = told_keys_[egress.id];
+    if (session == egress.session && told == keys) continue;
+    session = egress.session;
+    told = keys;
+    mailbox_.Post([&core = core_, id = egress.id, session = egress.session, keys] {
+      core.SendSigningKeys(id, session, keys);
+    });
+  }
 }
 
 void ControlLoop::Upkeep() {

@@ -77,6 +77,8 @@ class ControlLoop {
   absl::Status Assign(std::vector<storage::SourceAssignment>& current);
   absl::Status SendAssignments(const std::vector<storage::SourceAssignment>& current,
                                const std::vector<Core::ConnectedEgress>& egresses);
+  // Before the assignment of a session: nothing may leave unsigned because the keys came later.
+  void SendSigningKeys(const std::vector<Core::ConnectedEgress>& egresses);
   void Upkeep();
   std::vector<Core::ConnectedEgress> Egresses();
 
@@ -96,6 +98,7 @@ class ControlLoop {
   PolicyDocument policy_;
   // What each egress was told last, with the session it was told in.
   std::map<std::string, std::pair<uint64_t, std::vector<AssignedSource>>> told_;
+  std::map<std::string, std::pair<uint64_t, std::vector<SigningKey>>> told_keys_;
   std::unique_ptr<storage::Upkeep> upkeep_;
   SteadyInstant upkeep_at_{}, beat_at_{};
   int64_t beat_revision_ = -1;

@@ -25,6 +25,7 @@ class FakePort final : public EgressPort {
   }
   void SendHeartbeat(int64_t, Duration valid_for) override { valid = valid_for; }
   void SendAssignment(const std::vector<AssignedSource>&) override {}
+  void SendSigningKeys(const std::vector<SigningKey>&) override {}
   void SendShards(const std::vector<int>& list) override { shards = list; }
   void SendRecall(int64_t, const std::string&, const std::vector<int64_t>& ids) override {
     recalled.insert(recalled.end(), ids.begin(), ids.end());

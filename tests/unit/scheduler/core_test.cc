@@ -395,7 +395,7 @@ TEST_F(CoreTest, HandsOverInPeaceAfterEverythingIsBack) {
   EXPECT_EQ(port->recalls, 1);
   EXPECT_FALSE(rig.core.HandoverDone());
   DeliverInput input;
-  input.returns = {{port->released[0].entry_id, port->released[0].attempt_id, "recall"}};
+  input.returns = {{port->released[0].entry_id, port->released[0].attempt_id, "recall", ""}};
   rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
   rig.Report("egress-1", port->released[1], kBounced, 1, "rcpt");
   rig.Run();

@@ -105,7 +105,7 @@ TEST(DkimRfc8463Test, BodyHash) {
 }
 
 TEST(DkimRfc8463Test, Ed25519Signature) {
-  const auto key = DkimKey::Parse(kRfcEd25519Key, DkimAlgorithm::kEd25519Sha256).value();
+  const auto key = DkimPrivateKey::Parse(kRfcEd25519Key, DkimAlgorithm::kEd25519Sha256).value();
   EXPECT_EQ(key->PublicKey(), "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
   const Sha256Digest digest = RfcDigest(
       " v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n d=football.example.com; "
@@ -118,7 +118,7 @@ TEST(DkimRfc8463Test, Ed25519Signature) {
 }
 
 TEST(DkimRfc8463Test, RsaSignature) {
-  const auto key = DkimKey::Parse(kRfcRsaKey, DkimAlgorithm::kRsaSha256).value();
+  const auto key = DkimPrivateKey::Parse(kRfcRsaKey, DkimAlgorithm::kRsaSha256).value();
   EXPECT_EQ(key->bits(), 1024);
   const Sha256Digest digest = RfcDigest(
       " v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n d=football.example.com; "
@@ -134,7 +134,7 @@ TEST(DkimRfc8463Test, RsaSignature) {
 // ---- keys ----
 
 std::string KeyError(std::string_view pem, DkimAlgorithm algorithm) {
-  return std::string(sluice::View(DkimKey::Parse(pem, algorithm).status().message()));
+  return std::string(sluice::View(DkimPrivateKey::Parse(pem, algorithm).status().message()));
 }
 
 TEST(DkimKeyTest, WhatIsNoFittingKeyIsRefusedWithItsCure) {
@@ -167,10 +167,10 @@ class SignTest : public testing::Test {
     const std::vector<std::string_view> list(pieces);
     return SignDkim(list, signers_, FromMicros(1'528'637'909'000'000)).value();
   }
-  const std::shared_ptr<const DkimKey> ed_ =
-      DkimKey::Parse(kRfcEd25519Key, DkimAlgorithm::kEd25519Sha256).value();
-  const std::shared_ptr<const DkimKey> rsa_ =
-      DkimKey::Parse(kRfcRsaKey, DkimAlgorithm::kRsaSha256).value();
+  const std::shared_ptr<const DkimPrivateKey> ed_ =
+      DkimPrivateKey::Parse(kRfcEd25519Key, DkimAlgorithm::kEd25519Sha256).value();
+  const std::shared_ptr<const DkimPrivateKey> rsa_ =
+      DkimPrivateKey::Parse(kRfcRsaKey, DkimAlgorithm::kRsaSha256).value();
   std::vector<DkimSigner> signers_ = {{"shop.example", "s1", ed_.get()}};
 };
 
