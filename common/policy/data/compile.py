@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes C++ of the reviewed data: compile.py providers|replies DATA.yaml OUT.cc. Refuses rows that are not in order, with their name."""
+"""Makes C++ of the reviewed data: compile.py KIND DATA.yaml OUT.cc. Refuses rows that are not in order, with their name."""
 import importlib
 import os
 import re

@@ -1,0 +1,46 @@
+#include "policy/warmup_pace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sluice {
+namespace {
+
+constexpr int64_t kSmallCap = 200;
+constexpr int64_t kLargestChunk = 500;
+
+double Share(const PacedCap& row, Instant now) {
+  const double length = static_cast<double>((row.closes_at - row.opens_at).count());
+  if (length <= 0) return now >= row.opens_at ? 1 : 0;
+  return std::clamp(static_cast<double>((now - row.opens_at).count()) / length, 0.0, 1.0);
+}
+
+}  // namespace
+
+int64_t PaceBurst(int64_t cap) { return std::max<int64_t>(1, cap / 50); }
+
+int64_t PaceAllows(const PacedCap& row, Instant now) {
+  if (!row.cap.has_value()) return std::numeric_limits<int64_t>::max();
+  if (now < row.opens_at || *row.cap <= 0) return 0;
+  const double even = std::floor(static_cast<double>(*row.cap) * Share(row, now));
+  return std::min(*row.cap, static_cast<int64_t>(even) + PaceBurst(*row.cap));
+}
+
+std::optional<Instant> NextGrantAt(const PacedCap& row, Instant now) {
+  if (row.cap.has_value() && row.used >= *row.cap) return std::nullopt;
+  if (row.used < PaceAllows(row, now)) return now;
+  if (now < row.opens_at) return row.opens_at;
+  const double needed = static_cast<double>(row.used + 1 - PaceBurst(*row.cap)) / static_cast<double>(*row.cap);
+  const auto length = static_cast<double>((row.closes_at - row.opens_at).count());
+  const Instant at = row.opens_at + Duration(static_cast<int64_t>(std::ceil(length * needed)) + 1);
+  return std::max(at, now + Duration(1));
+}
+
+int64_t DrawChunk(std::optional<int64_t> cap) {
+  if (!cap.has_value()) return kLargestChunk;
+  if (*cap < kSmallCap) return 1;
+  return std::min(*cap / 50, kLargestChunk);
+}
+
+}  // namespace sluice
