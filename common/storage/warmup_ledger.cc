@@ -22,7 +22,7 @@ with today as materialized (
   select l.address, l.provider, l.cap, l.granted - l.returned as used, l.opens_at, l.closes_at, l.stopped_until
   from warmup_ledger l
   where l.day = (select day from today)
-    and l.address = any ($1::text[]) and l.provider = any ($2::text[] || '*')
+    and l.address = any ($1::text[]) and l.provider = any ($2::text[] || '*'::text)
   order by l.address, l.provider for update
 ), room as materialized (
   select h.*,

@@ -180,7 +180,7 @@ TEST_F(WarmupLedgerTest, ADayIsThatOfItsZoneAlsoWhenClocksChange) {
   EXPECT_EQ(Query("select day from warmup_day_at('2026-03-29 21:59:59Z')"), "2026-03-29");
   EXPECT_EQ(Query("select day from warmup_day_at('2026-03-29 22:00:00Z')"), "2026-03-30");
   EXPECT_EQ(Query("select ends_at - starts_at from warmup_day_at('2026-03-29 12:00Z')"), "23:00:00");
-  EXPECT_EQ(Query("select ends_at - starts_at from warmup_day_at('2026-10-25 12:00Z')"), "25:00:00");
+  EXPECT_EQ(Query("select extract(epoch from ends_at - starts_at)::int from warmup_day_at('2026-10-25 12:00Z')"), "90000");
   EXPECT_TRUE(absl::IsInvalidArgument(ledger_->SetCalendar("Mars/Olympus", Duration(0))));
   ASSERT_TRUE(ledger_->SetCalendar("UTC", std::chrono::seconds(20)).ok());
   const LedgerDay day = *ledger_->Today();
