@@ -11,7 +11,6 @@
 namespace sluice {
 namespace {
 
-using TimerClock = asio::steady_timer::clock_type;
 // What counts as a block of content for its timeout: a peer that takes less in that time is given
 // up.
 constexpr size_t kBlockBytes = 65536;
@@ -84,8 +83,7 @@ SmtpOutcome MakeFailure(Stage stage, Ending ending, std::string_view detail) {
 SmtpConnection::SmtpConnection(std::unique_ptr<Stream> stream, TraceHook trace)
     : stream_(std::move(stream)),
       trace_(std::move(trace)),
-      deadline_(stream_->executor(), [this] { stream_->Close(); }),
-      active_at_(TimerClock::now()) {}
+      deadline_(stream_->executor(), [this] { stream_->Close(); }) {}
 
 asio::awaitable<bool> SmtpConnection::ReadReply(Duration timeout) {
   if (!is_open_) {
@@ -103,7 +101,6 @@ asio::awaitable<bool> SmtpConnection::ReadReply(Duration timeout) {
       end_ = count;
     } while (!ParseBuffered());
     deadline_.Clear();
-    active_at_ = TimerClock::now();
   }
   if (parsed_ == ReplyParser::Result::kMalformed) {
     co_return Fail(Ending::kMalformed, std::string(parser_.error()));
@@ -201,11 +198,11 @@ SmtpOutcome SmtpConnection::OutOfPlace(Stage stage) {
   return Failure(stage);
 }
 
-bool SmtpConnection::IsQuiet(Duration trusted_idle) {
+bool SmtpConnection::IsQuiet() {
   if (!is_open_ || write_failed_ || begin_ != end_ || parser_.is_inside_reply()) {
     return false;
   }
-  return TimerClock::now() - active_at_ < trusted_idle || stream_->IsQuiet();
+  return stream_->IsQuiet();
 }
 
 void SmtpConnection::Close() {

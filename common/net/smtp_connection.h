@@ -12,7 +12,6 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/buffer.hpp>
-#include <asio/steady_timer.hpp>
 
 #include "net/smtp_session.h"
 #include "net/stream.h"
@@ -58,9 +57,9 @@ class SmtpConnection {
 
   // More can be said.
   bool is_open() const { return is_open_ && !write_failed_; }
-  // Open, nothing unread, and, when the peer has been silent for longer than `trusted_idle`, not
-  // closed by it.
-  bool IsQuiet(Duration trusted_idle);
+  // Open, nothing unread, and not closed by the peer as far as can be seen: a look at the socket,
+  // before each transaction. Mail sent after the peer has closed would count as a possible duplicate.
+  bool IsQuiet();
   void Close();
   // Close, so that what is under way ends with kAborted.
   void Abort();
@@ -84,7 +83,6 @@ class SmtpConnection {
   ReplyParser::Result parsed_ = ReplyParser::Result::kNeedMore;
   std::array<char, 4096> buffer_;
   size_t begin_ = 0, end_ = 0;  // unread part of buffer_
-  asio::steady_timer::time_point active_at_;
   bool is_open_ = true;
   bool write_failed_ = false;
   bool aborted_ = false;

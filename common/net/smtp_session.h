@@ -64,9 +64,6 @@ struct SmtpSessionOptions {
   SmtpTimeouts timeouts;
   bool use_chunking = true;  // BDAT where offered
   bool use_pipelining = true;
-  // A connection that lay idle for longer is looked at before it is used again: has the peer closed
-  // it?
-  Duration trusted_idle = std::chrono::milliseconds(100);
   TraceHook trace;  // optional
 };
 

@@ -28,7 +28,7 @@ bool SaysTooManyRecipients(const SmtpReply& reply) {
 
 asio::awaitable<TransactionResult> SmtpTransactor::Run(const SmtpTransaction& transaction) {
   Begin(transaction);
-  if (!is_reusable() || !connection_.IsQuiet(options_.trusted_idle)) {
+  if (!is_reusable() || !connection_.IsQuiet()) {
     connection_.Close();
     result_.stale_connection = true;
     DecideRest(MakeFailure(Stage::kMail, Ending::kClosed, "before this transaction"));

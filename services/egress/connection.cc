@@ -28,6 +28,17 @@ SmtpTransaction TransactionOf(const Rendered& rendered, std::span<const std::str
   return transaction;
 }
 
+// The peer ended the connection in place of the next transaction, as one does that takes so many
+// messages a connection: it has judged no message. A policy as its reason is another matter.
+bool IsEndOfConnection(const TransactionResult& result) {
+  const RecipientResult& first = result.recipients.front();
+  const SmtpOutcome& outcome = first.outcome;
+  if (outcome.stage != Stage::kMail || first.unknown_after_dot) return false;
+  if (outcome.ending == Ending::kClosed) return true;
+  const bool is_policy = outcome.reply.enhanced.has_value() && outcome.reply.enhanced->subject == 7;
+  return outcome.ending == Ending::kReplied && outcome.reply.code == 421 && !is_policy;
+}
+
 }  // namespace
 
 asio::awaitable<void> RunConnection(Path& path) {
@@ -91,8 +102,7 @@ bool Connection::MayServeMore() const {
       now.ehlo != then.ehlo) {
     return false;
   }
-  const auto most = static_cast<size_t>(std::max(now.limits.messages_per_connection, 0));
-  return most == 0 || session_->transaction_count() < most;
+  return session_->transaction_count() < path_.MostMessages();
 }
 
 asio::awaitable<bool> Connection::Sign(Shipment& shipment) {
@@ -141,7 +151,12 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   facts.tls = session_->tls();
   facts.duration = around.clock.Steady() - started;
   const bool is_reusable = result.reusable;
-  if (result.stale_connection) {
+  const size_t before = session_->transaction_count() - 1;
+  const bool is_lost = result.recipients.front().outcome.ending == Ending::kClosed;
+  const bool is_ended = result.stale_connection || (before > 0 && IsEndOfConnection(result));
+  const bool was_idle = std::exchange(was_idle_, false);
+  if (before > 0 && !was_idle && (is_ended || is_lost)) path_.ClosedAfter(before);
+  if (is_ended) {
     SettleStale(std::move(shipment), std::move(result), std::move(facts));
   } else {
     Settle(std::move(shipment), std::move(result), std::move(facts));
@@ -177,7 +192,7 @@ void Connection::Settle(Shipment shipment, TransactionResult result, AttemptFact
   }
 }
 
-// Nothing was sent: another connection may do, a few times.
+// No attempt was made: another connection may do, a few times.
 void Connection::SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts) {
   for (size_t i = shipment.entries.size(); i-- > 0;) {
     EntryPtr& entry = shipment.entries[i];
@@ -194,6 +209,7 @@ void Connection::SettleStale(Shipment shipment, TransactionResult result, Attemp
 
 asio::awaitable<bool> Connection::Idle() {
   is_woken_ = false;
+  was_idle_ = true;
   wake_.expires_after(path_.around().options.timeouts.idle);
   path_.BecameIdle(*this);
   co_await wake_.async_wait(kAsTuple);

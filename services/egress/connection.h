@@ -58,6 +58,7 @@ class Connection {
   bool is_open_ = false;
   bool is_idle_ = false;
   bool is_woken_ = false;
+  bool was_idle_ = false;  // before the transaction under way
   bool is_retiring_ = false;
   bool is_sending_ = false;
   bool is_aborted_ = false;

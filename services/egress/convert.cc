@@ -1,9 +1,11 @@
 #include "egress/convert.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "base/text.h"
+#include "mail/utf8.h"
 
 namespace sluice::egress {
 namespace {
@@ -117,6 +119,7 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session) {
   entry->attempt_id = release.attempt_id();
   entry->attempt = release.attempt();
   entry->recipient = std::move(*release.mutable_recipient());
+  entry->has_utf8_address = !IsAscii(entry->recipient);
   entry->source = SourceName(std::move(*release.mutable_source()));
   entry->provider = Provider(std::move(*release.mutable_provider()));
   entry->site = SiteName(std::move(*release.mutable_site()));
@@ -144,7 +147,7 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
     source.ehlo = from.ehlo();
     source.epoch = from.epoch();
     if (from.limits().connections() > 0) source.limits.connections = from.limits().connections();
-    source.limits.messages_per_connection = from.limits().messages_per_connection();
+    source.limits.messages_per_connection = std::max(from.limits().messages_per_connection(), 0);
     if (from.limits().recipients_per_transaction() > 0) {
       source.limits.recipients_per_transaction = from.limits().recipients_per_transaction();
     }

@@ -118,13 +118,23 @@ size_t Path::MostRecipients() const {
   const int wanted = source_->assigned.limits.recipients_per_transaction;
   const size_t most = std::clamp<size_t>(static_cast<size_t>(std::max(wanted, 1)), 1,
                                          kMaxRecipientsPerTransaction);
-  const bool is_limited = recipient_limit_ != 0 && around_.clock.Steady() < recipient_limit_until_;
-  return is_limited ? std::min(most, recipient_limit_) : most;
+  return recipients_.Bound(most, around_.clock.Steady());
 }
 
 void Path::LimitRecipients(size_t most) {
-  recipient_limit_ = most;
-  recipient_limit_until_ = around_.clock.Steady() + kRecipientLimitFor;
+  recipients_ = {.most = most, .until = around_.clock.Steady() + kLearntFor};
+}
+
+size_t Path::MostMessages() const {
+  const auto wanted = static_cast<size_t>(source_->assigned.limits.messages_per_connection);
+  return messages_.Bound(wanted == 0 ? SIZE_MAX : wanted, around_.clock.Steady());
+}
+
+void Path::ClosedAfter(size_t messages) {
+  if (messages > 0 && messages == closed_after_) {
+    messages_ = {.most = messages, .until = around_.clock.Steady() + kLearntFor};
+  }
+  closed_after_ = messages;
 }
 
 bool Path::HasRoomForNext() const {

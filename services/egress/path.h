@@ -5,6 +5,7 @@
 // Belongs to one thread. Outlives its connections.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -67,6 +68,10 @@ class Path {
   void PutBack(EntryPtr entry);
   // Begins (unless it was) and ends at once; an entry that may not begin goes back.
   void End(Entry& entry, AttemptFacts facts);
+  // How many messages one connection may carry.
+  size_t MostMessages() const;
+  // The peer ended a busy connection after so many messages. Twice the same number: its limit.
+  void ClosedAfter(size_t messages);
   // The peer wants no more recipients than this in a transaction.
   void LimitRecipients(size_t most);
   void Opened(const OpenedSession& opened);
@@ -82,7 +87,17 @@ class Path {
 
  private:
   static constexpr Duration kCeilingFor = std::chrono::seconds(60);
-  static constexpr Duration kRecipientLimitFor = std::chrono::minutes(10);
+  static constexpr Duration kLearntFor = std::chrono::minutes(10);
+
+  // A number that the peer has shown to be its limit.
+  struct Learnt {
+    size_t most = 0;  // 0 = none
+    SteadyInstant until{};
+
+    size_t Bound(size_t wanted, SteadyInstant now) const {
+      return most != 0 && now < until ? std::min(wanted, most) : wanted;
+    }
+  };
 
   bool MayOpen() const;
   void WakeIdle(Connection& connection);
@@ -113,8 +128,9 @@ class Path {
   // A peer that refused a connection while others were open has told us its limit.
   size_t ceiling_ = 0;  // 0 = none
   SteadyInstant ceiling_until_{};
-  size_t recipient_limit_ = 0;  // what the peer took of a larger transaction
-  SteadyInstant recipient_limit_until_{};
+  Learnt recipients_;         // of a transaction
+  Learnt messages_;           // of a connection
+  size_t closed_after_ = 0;  // messages on the connection that the peer ended last
   bool is_closing_ = false;
 };
 

@@ -36,13 +36,16 @@ class ReadyQueue {
     const auto& queue = high_.empty() ? normal_ : high_;
     return queue.empty() ? nullptr : queue.front().get();
   }
-  // Entries of the same content as `first` that stand near the front of its class, at most `most`,
-  // appended to `out` in their order.
+  // Entries that may share a transaction with `first` (the same content, and no other need of
+  // SMTPUTF8) and stand near the front of its class; at most `most`, appended to `out` in order.
   void PopMates(const Entry& first, size_t most, std::vector<EntryPtr>& out) {
     auto& queue = first.is_high ? high_ : normal_;
     const auto end = queue.begin() + static_cast<std::ptrdiff_t>(std::min(queue.size(), kLookAhead));
     const auto kept_end = std::remove_if(queue.begin(), end, [&](EntryPtr& entry) {
-      if (most == 0 || &*entry->content != &*first.content) return false;
+      if (most == 0 || &*entry->content != &*first.content ||
+          entry->has_utf8_address != first.has_utf8_address) {
+        return false;
+      }
       --most;
       out.push_back(std::move(entry));
       return true;

@@ -70,7 +70,7 @@ RenderOutcome Render(const Entry& entry, const Extensions& peer, std::shared_ptr
   out.return_path = fields.return_path;
   out.added = fields.prepended_headers;
   out.has_8bit = fields.has_8bit;
-  out.needs_smtputf8 = fields.needs_smtputf8;
+  out.needs_smtputf8 = fields.needs_smtputf8 || entry.has_utf8_address;
   if (RenderOutcome filled = FillInToken(entry, out); filled.kind != RenderOutcome::Kind::kReady) {
     return filled;
   }

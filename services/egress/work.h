@@ -24,6 +24,7 @@ struct Entry {
   uint64_t attempt_id = 0;
   int attempt = 1;
   std::string recipient;
+  bool has_utf8_address = false;
   SourceName source;
   Provider provider;
   SiteName site;

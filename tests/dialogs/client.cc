@@ -123,7 +123,6 @@ asio::awaitable<std::string> Client::Open(const Strings& words) {
   options.tls_mode = Has(words, "tls=never") ? TlsMode::kNever : TlsMode::kOpportunistic;
   options.tls_context = &tls_;
   options.timeouts = timeouts_;
-  options.trusted_idle = Duration(0);
   options.use_chunking = !Has(words, "chunking=off");
   options.use_pipelining = !Has(words, "pipelining=off");
   options.trace = [this](TraceDirection direction, std::string_view line) {

@@ -221,7 +221,7 @@ void Session::Mail(std::string_view argument) {
   const std::string_view wrong = CheckMailParameters(path->parameters, path->address);
   if (!wrong.empty()) return Complain(wrong);
   if (terms_.messages_per_connection > 0 && messages_ >= terms_.messages_per_connection) {
-    Put("421 4.7.0 Too many messages on this connection\r\n");
+    Put("421 4.3.2 Too many messages on this connection\r\n");
     step_.next = Next::kClose;
     return;
   }

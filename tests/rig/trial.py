@@ -159,10 +159,18 @@ class Trial:
 
     def start_dns(self, records=(), arguments=()):
         command = [ROOT / "tests/rig/dns.py"]
-        for record in [*RECORDS, *records]:
-            command += ["--record", record]
+        self.write_records(records)
+        command += ["--records", self.dir / "records"]
         self.dns = Child([*command, *arguments], self.dir / "dns.log")
         return self.dns.addresses(1)[0]
+
+    def write_records(self, records):
+        (self.dir / "records").write_text("".join(line + "\n" for line in [*RECORDS, *records]))
+
+    def change_records(self, *records):
+        """In place of those given at the start; answers are cached for their TTL, five seconds at least."""
+        self.write_records(records)
+        self.dns.process.send_signal(signal.SIGHUP)
 
     def prepare(self, records=(), sink=None):
         """DNS, sink, PostgreSQL; no service yet."""

@@ -142,6 +142,39 @@ rules:
   }
 }
 
+TEST(EgressTest, AUtf8AddressSharesNoTransactionWithOthers) {
+  EgressRig rig({.sink_script = R"(
+rules:
+  - {without: [SMTPUTF8]}
+)",
+                 .hosts = {}});
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  v1::DeliverResponse batch = Shared(1, 6, "ip-11");
+  batch.mutable_releases(3)->set_recipient("grüße@example.com");
+  rig.scheduler().Send(batch);
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 6; }));
+  const Heard heard = rig.scheduler().heard();
+  EXPECT_EQ(heard.CountReports(v1::DISPOSITION_DELIVERED), 5U);
+  EXPECT_EQ(heard.CountReports(v1::DISPOSITION_BOUNCED), 1U);
+}
+
+TEST(EgressTest, APeerThatEndsConnectionsAfterSomeMessagesDefersNothing) {
+  EgressRig rig({.sink_script = R"(
+rules:
+  - {messages_per_connection: 4}
+)",
+                 .hosts = {}});
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  rig.scheduler().Send(Batch(1, 60, "ip-11"));
+  ASSERT_TRUE(
+      rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reports.size() == 60; }));
+  EXPECT_EQ(rig.scheduler().heard().CountReports(v1::DISPOSITION_DELIVERED), 60U);
+  EXPECT_EQ(rig.sink().Total(Count::kConnected), 15U);
+  // Learnt after two connections: the others were ended by us.
+  EXPECT_GE(rig.sink().Total(Count::kQuit), 10U);
+}
+
 TEST(EgressTest, RecipientsOfOtherMessagesNeverShareATransaction) {
   EgressRig rig;
   rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
