@@ -1,17 +1,20 @@
 #!/bin/bash
 # Installs what Sluice needs to be built, run and tried, from the distribution's packages. Nothing happens when all is there.
-#   deploy/packages.sh [run|build|test]      default: test (everything)
+#   deploy/packages.sh [image|run|build|test]      default: test (everything); image = the libraries that the binaries load
 set -euo pipefail
 
+image=(ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libpqxx-6.4 libprometheus-cpp-pull1.0 libunbound8 libre2-9 liblz4-1
+  libxxhash0 libyaml-cpp0.7 libidn2-0 libssl3 libpsl5 libcurl4 publicsuffix)
 run=(postgresql-15 ca-certificates openssl)
 build=(build-essential cmake ninja-build ccache mold pkg-config protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev
-  libabsl-dev libssl-dev libpq-dev libpqxx-dev prometheus-cpp-dev libasio-dev libunbound-dev libevent-dev libre2-dev liblz4-dev
+  libabsl-dev libssl-dev libpq-dev libpqxx-dev prometheus-cpp-dev libasio-dev libunbound-dev libevent-dev nettle-dev libre2-dev liblz4-dev
   libzstd-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libpsl-dev python3 python3-yaml
   libgtest-dev
   libgmock-dev libbenchmark-dev)
 test=(postfix libclang-rt-14-dev clang-14 python3-grpcio python3-protobuf python3-xxhash python3-dkim python3-nacl knot prometheus git procps iproute2)
 
 case "${1:-test}" in
+  image) wanted=("${image[@]}") ;;
   run) wanted=("${run[@]}") ;;
   build) wanted=("${run[@]}" "${build[@]}") ;;
   test) wanted=("${run[@]}" "${build[@]}" "${test[@]}") ;;

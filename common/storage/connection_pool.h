@@ -40,4 +40,8 @@ class ConnectionPool {
   int free_;
 };
 
+// FailedPrecondition unless commits wait for a synchronous standby, naming the setting: without one, what was answered OK may be
+// gone after a fail-over.
+absl::Status CheckSyncStandby(ConnectionPool& pool);
+
 }  // namespace sluice::storage

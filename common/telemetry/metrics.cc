@@ -26,7 +26,8 @@ bool IsMetricName(std::string_view name, prometheus::MetricType type) {
     if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) return false;
   }
   if (type == prometheus::MetricType::Counter) return EndsWith(name, "_total");
-  return EndsWith(name, "_seconds") || EndsWith(name, "_count") || EndsWith(name, "_total");
+  return EndsWith(name, "_seconds") || EndsWith(name, "_count") || EndsWith(name, "_total") ||
+         EndsWith(name, "_info");
 }
 
 void Read(const Counter& counter, prometheus::ClientMetric& out) {
@@ -92,6 +93,8 @@ std::string_view ToString(Label label) {
       return "method";
     case Label::kCode:
       return "code";
+    case Label::kVersion:
+      return "version";
   }
   return "";
 }
@@ -223,7 +226,10 @@ void Metrics::AddComputed(std::string name, std::string help, std::function<doub
                         });
 }
 
-void Metrics::AddProcess() {
+void Metrics::AddProcess(std::string_view version) {
+  AddGauges("sluice_build_info", "Always 1; the label says which version runs.", {Label::kVersion}, 1)
+      .With({version})
+      .Set(1);
   AddComputed("sluice_process_memory_bytes_count", "Resident memory of this process, in bytes.",
               [] { return static_cast<double>(ResidentBytes()); });
   AddComputed("sluice_process_cpu_seconds_total",

@@ -37,6 +37,7 @@ enum class Label {
   kResult,
   kMethod,
   kCode,
+  kVersion,  // Of sluice_build_info alone.
 };
 std::string_view ToString(Label label);
 
@@ -139,8 +140,8 @@ class Metrics {
                                    size_t most_series = 200);
   // Read at each scrape, on the scraper's thread.
   void AddComputed(std::string name, std::string help, std::function<double()> read);
-  // Memory, CPU time and file descriptors of this process.
-  void AddProcess();
+  // Memory, CPU time and file descriptors of this process, and what it is built from.
+  void AddProcess(std::string_view version);
 
   // What a scrape answers, in Prometheus's text format.
   std::string Text() const;

@@ -4,7 +4,9 @@
 #include <iostream>
 
 #include "base/text.h"
+#include "wire/channel.h"
 #include "wire/grpc_log.h"
+#include "wire/health.h"
 
 namespace sluice::wire {
 namespace {
@@ -12,6 +14,17 @@ namespace {
 int Fail(std::string_view program, const absl::Status& status) {
   std::cerr << Cat(program, ": ", status.message(), "\n");
   return 1;
+}
+
+// For container health checks: 0 when the service at `address` (its health.listen) says that it serves.
+int Probe(std::string_view program, const std::string& address) {
+  ChannelOptions options;
+  options.credentials.plaintext = options.credentials.plaintext_beyond_loopback = true;
+  const auto channel = MakeChannel(address, options);
+  if (!channel.ok()) return Fail(program, channel.status());
+  const absl::StatusOr<bool> serving = IsServing(*channel, std::chrono::seconds(3));
+  if (!serving.ok()) return Fail(program, serving.status());
+  return *serving ? 0 : Fail(program, absl::UnavailableError(Cat(address, " is not serving")));
 }
 
 }  // namespace
@@ -23,6 +36,9 @@ int RunService(int argc, char** argv, std::string_view program, std::string_view
   CLI::App app{std::string(description), std::string(program)};
   std::string file;
   app.add_option("--config", file, "YAML file of the keys below")->type_name("FILE");
+  std::string probe;
+  app.add_option("--probe", probe, "ask the running service at this health.listen how it is; exit 0 when it serves")
+      ->type_name("ADDRESS");
   app.set_version_flag("--version", Cat(program, " ", Version()));
   app.footer(Cat("Keys of the configuration (default):\n", config.Help()));
   try {
@@ -31,6 +47,7 @@ int RunService(int argc, char** argv, std::string_view program, std::string_view
     // --help and --version arrive here too, with exit code 0.
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (!probe.empty()) return Probe(program, probe);
   // Before any thread, so that all of them block the signals.
   ShutdownSignal shutdown;
   UseLogfmtForGrpc();

@@ -1,4 +1,4 @@
-// The common main of the three services: `--config FILE`, `--help` with every key, `--version`, one
+// The common main of the three services: `--config FILE`, `--help` with every key, `--version`, `--probe ADDRESS`, one
 // clear line and exit 1 when starting fails. What a service is, is in its own library.
 #pragma once
 

@@ -27,7 +27,7 @@ struct Io {
 struct Context {
   Io io;
   std::string admin = "127.0.0.1:7103";
-  std::string ingest = "127.0.0.1:7100";
+  std::string ingest = "127.0.0.1:8025";
   std::string key = {};
   // Plain text is chosen by itself for a local address without `cert` and `ca`.
   wire::CredentialsConfig tls = {};

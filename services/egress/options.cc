@@ -55,8 +55,7 @@ void EgressOptions::Bind(Config& config) {
               "Threads that sign; 0 = one for two cores.");
   config.Bind("token.file", token_file,
               "Secrets of the tokens in return paths and headers, one a line, newest first.");
-  config.Bind("health.listen", health_listen, "gRPC health and reflection; empty = none.");
-  health.Bind(config, "health");
+  health.Bind(config);
   config.Bind("metrics.listen", metrics_listen, "HTTP address of /metrics; empty = none.");
   config.Bind("log.level", log_level, "debug, info, warn or error.");
   config.Bind("log.delivery", delivery_log,

@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "smtp/timeouts.h"
 #include "wire/credentials.h"
+#include "wire/health_server.h"
 
 namespace sluice::egress {
 
@@ -32,8 +33,7 @@ struct EgressOptions {
   int64_t signer_threads = 0;  // 0 = half the cores
   std::string token_file;      // empty: no tokens can be made
 
-  std::string health_listen = "127.0.0.1:7104";
-  wire::CredentialsConfig health;
+  wire::HealthOptions health = {.listen = "127.0.0.1:7104", .credentials = {}};
   std::string metrics_listen = "127.0.0.1:9103";
   std::string log_level = "info";
   std::string delivery_log = "stderr";

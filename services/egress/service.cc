@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "egress/egress.h"
 #include "egress/process_lock.h"
-#include "wire/server.h"
+#include "wire/health_server.h"
 #include "wire/service_main.h"
 
 namespace sluice::egress {
@@ -84,14 +84,6 @@ absl::StatusOr<std::unique_ptr<Resolver>> MakeResolver(const EgressOptions& opti
   return CreateResolver(resolver, clock);
 }
 
-absl::StatusOr<std::unique_ptr<wire::Server>> StartHealth(const EgressOptions& options) {
-  if (options.health_listen.empty()) return std::unique_ptr<wire::Server>();
-  wire::ServerOptions server;
-  server.listen = {options.health_listen};
-  server.credentials = options.health;
-  return wire::Server::Start(server, {});
-}
-
 absl::StatusOr<std::unique_ptr<telemetry::MetricsExposer>> StartMetrics(
     const EgressOptions& options, const telemetry::Metrics& metrics) {
   if (options.metrics_listen.empty()) return std::unique_ptr<telemetry::MetricsExposer>();
@@ -120,11 +112,11 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
     delivery_log.emplace(*lines, clock, log_options);
   }
   telemetry::Metrics metrics;
-  metrics.AddProcess();
+  metrics.AddProcess(wire::Version());
   ASSIGN_OR_RETURN(const auto tls, TlsContext::CreateClient());
   ASSIGN_OR_RETURN(auto resolver, MakeResolver(options, clock));
   ASSIGN_OR_RETURN(const auto exposer, StartMetrics(options, metrics));
-  ASSIGN_OR_RETURN(const auto health, StartHealth(options));
+  ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));
 
   Egress egress(options, {.clock = clock,
                           .logger = logger,
@@ -133,9 +125,9 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
                           .delivery_log = delivery_log.has_value() ? &*delivery_log : nullptr,
                           .metrics = metrics});
   logger.Info("started", {{"egress", options.egress_id}, {"version", wire::Version()}});
-  if (health != nullptr) health->SetServing(true);
+  health.SetServing(true);
   shutdown.Wait();
-  if (health != nullptr) health->SetServing(false);
+  health.SetServing(false);
   egress.Drain();
   return absl::OkStatus();
 }

@@ -28,6 +28,7 @@ absl::Status Refresher::Tick() {
   absl::Status status = RefreshShards();
   if (!status.ok()) leases_.reset();
   status.Update(RefreshDirectory());
+  if (sources_.check_database != nullptr) status.Update(sources_.check_database());
   if (status.ok() && sources_.beat != nullptr) status.Update(sources_.beat(revision_, round_began_));
   const bool is_ready = status.ok() && clocks_agree_;
   if (is_ready != ready_.exchange(is_ready)) {

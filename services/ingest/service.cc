@@ -71,6 +71,9 @@ class Ingest {
              .parse_policy = wire::PolicyDocumentFromJson,
              .follow_suppressions =
                  [this] { return suppressions_.Follow(*suppression_store_, clock_.Steady()); },
+             .check_database = settings.require_sync_standby
+                                   ? std::function<absl::Status()>([this] { return storage::CheckSyncStandby(pool_); })
+                                   : nullptr,
              .beat = [this](int64_t revision, Instant acted_at) {
                return nodes_->Beat({id_, "ingest", settings_.listen.front(), revision, acted_at});
              }},
@@ -96,7 +99,7 @@ class Ingest {
         workers_(static_cast<int>(settings.workers)),
         queries_(kQueryThreads) {
     IngestMetrics::Watch(registry_, admission_, handoff_);
-    registry_.AddProcess();
+    registry_.AddProcess(wire::Version());
   }
 
   absl::Status Run(ShutdownSignal& shutdown) {
@@ -117,7 +120,12 @@ class Ingest {
     for (const std::string& address : server->addresses()) {
       log_.Info("listening", {{"address", address}, {"version", wire::Version()}});
     }
-    refresher_.Start(settings_.refresh, [&server](bool ready) { server->SetServing(ready); });
+    ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(settings_.health));
+    const auto serving = [&](bool yes) {
+      server->SetServing(yes);
+      health.SetServing(yes);
+    };
+    refresher_.Start(settings_.refresh, serving);
     shutdown.Wait();
     // Stop accepting, commit, answer.
     log_.Info("stopping");
@@ -125,7 +133,7 @@ class Ingest {
     if (const absl::Status left = nodes_->Leave(id_); !left.ok()) {
       log_.Warn("node_not_removed", {{"error", View(left.message())}});
     }
-    server->SetServing(false);
+    serving(false);
     submissions->EndStreams();
     events->EndStreams();
     server->Drain(settings_.grace);
@@ -183,9 +191,12 @@ class Ingest {
 void Settings::Bind(Config& config) {
   config.Bind("postgres.url", postgres_url,
               "PostgreSQL primary, libpq connection string or URI. Required.");
+  config.Bind("postgres.require_sync_standby", require_sync_standby,
+              "Not ready while PostgreSQL commits without a synchronous standby.");
   config.Bind("listen", listen, "Addresses of the public API: host:port or unix:path.");
   credentials.Bind(config, "tls");
   config.Bind("metrics.listen", metrics_listen, "Address of /metrics; empty = none.");
+  health.Bind(config);
   intake_credentials.Bind(config, "intake");
   config.Bind("workers", workers, 1, 64, "Threads that check and compress.");
   config.Bind("commit.writers", writers, 1, 32, "Database connections that commit side by side.");

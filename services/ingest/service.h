@@ -10,14 +10,17 @@
 #include "base/config.h"
 #include "base/shutdown.h"
 #include "wire/credentials.h"
+#include "wire/health_server.h"
 
 namespace sluice::ingest {
 
 struct Settings {
   std::string postgres_url;
+  bool require_sync_standby = false;
   std::vector<std::string> listen = {"127.0.0.1:8025"};
   wire::CredentialsConfig credentials;
   std::string metrics_listen = "127.0.0.1:9025";
+  wire::HealthOptions health;
   // Towards schedulers.
   wire::CredentialsConfig intake_credentials;
 

@@ -5,6 +5,9 @@ namespace sluice::scheduler {
 void Options::Bind(Config& config) {
   config.Bind("id", id, "Name of this scheduler in status and logs; default host name and process id.");
   config.Bind("postgres.url", postgres_url, "libpq connection string of the primary.");
+  config.Bind("postgres.require_sync_standby", require_sync_standby,
+              "Not ready while PostgreSQL commits without a synchronous standby.");
+  config.Bind("migrate_only", migrate_only, "Bring the schema up to date and end.");
   config.Bind("shards", shards, 1, 127, "Shards to create in a new database; an existing number is never changed.");
   config.Bind("dispatch.listen", dispatch_listen, "Where egresses dial in.");
   config.Bind("intake.listen", intake_listen, "Where ingest hands off.");
@@ -14,6 +17,7 @@ void Options::Bind(Config& config) {
   config.Bind("metrics.listen", metrics_listen, "HTTP address of /metrics; empty = none.");
   internal.Bind(config, "internal");
   admin.Bind(config, "admin.tls");
+  health.Bind(config);
   config.Bind("dns.forwarders", dns_forwarders, "ADDR@PORT of resolvers; default the system's.");
   config.Bind("lease", lease, "Length of a shard lease: how long a frozen scheduler delays its shards.");
   config.Bind("most_shards", most_shards, 0, 127, "Shards this process takes at most; 0 = control only.");

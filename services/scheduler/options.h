@@ -7,12 +7,15 @@
 #include "base/config.h"
 #include "scheduler/core.h"
 #include "wire/credentials.h"
+#include "wire/health_server.h"
 
 namespace sluice::scheduler {
 
 struct Options {
   std::string id;  // Default: host name and process id.
   std::string postgres_url;
+  bool require_sync_standby = false;
+  bool migrate_only = false;
   int64_t shards = 16;
   std::string dispatch_listen = "127.0.0.1:7101";
   std::string intake_listen = "127.0.0.1:7102";
@@ -22,6 +25,7 @@ struct Options {
   std::string admin_endpoint;
   std::string metrics_listen = "127.0.0.1:9102";
   wire::CredentialsConfig internal, admin;
+  wire::HealthOptions health;
   std::vector<std::string> dns_forwarders;
   Duration lease = std::chrono::seconds(10);
   int64_t most_shards = 127;

@@ -86,7 +86,7 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   gauge("sluice_scheduler_flows_count", "Flows with ready entries.", &CoreSnapshot::flows);
   gauge("sluice_scheduler_unrouted_entries_count", "Entries that no route names.", &CoreSnapshot::unrouted);
   gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
-  metrics.AddProcess();
+  metrics.AddProcess(wire::Version());
 }
 
 KeyAdmin::KnowsTenant TenantLookup(storage::PolicyStore& policies) {
@@ -122,6 +122,10 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
 
   const storage::ConnectionOptions connection{.url = options.postgres_url, .application_name = "sluice-scheduler"};
   RETURN_IF_ERROR(storage::Migrate(connection, {.shards = static_cast<int>(options.shards)}, clock.Now()));
+  if (options.migrate_only) {
+    log.Info("migrated");
+    return absl::OkStatus();
+  }
   storage::ConnectionPool pool(connection, kPoolSize);
   const auto policies = storage::MakePolicyStore(pool);
   const auto assignments = storage::MakeAssignmentStore(pool);
@@ -182,7 +186,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin, suppression_admin);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service()}));
 
+  ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));
   const auto serving = [&](bool yes) {
+    health.SetServing(yes);
     dispatch_server->SetServing(yes);
     intake_server->SetServing(yes);
     admin_server->SetServing(yes);
@@ -210,7 +216,10 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
            [&](Duration skew) {
              const bool fine = skew < kMostSkew && skew > -kMostSkew;
              if (!fine) log.Error("clock_skew", {{"seconds", static_cast<double>(skew.count()) * 1e-6}});
-             serving(fine);
+             const absl::Status standby =
+                 options.require_sync_standby ? storage::CheckSyncStandby(pool) : absl::OkStatus();
+             if (!standby.ok()) log.Error("no_sync_standby", {{"error", View(standby.message())}});
+             serving(fine && standby.ok());
            }});
   log.Info("started", {{"id", options.id}, {"version", wire::Version()},
                        {"dispatch", dispatch_server->addresses().front()},

@@ -6,7 +6,7 @@ import re
 import tree
 
 DOC = "deploy/docs/metrics.md"
-IN_CODE = re.compile(r'"(sluice_[a-z0-9_]+_(?:total|seconds|count))"')
+IN_CODE = re.compile(r'"(sluice_[a-z0-9_]+_(?:total|seconds|count|info))"')
 IN_DOC = re.compile(r"^\| `(sluice_[a-z0-9_]+)`", re.M)
 
 
@@ -29,7 +29,7 @@ def check(root):
     found += [f"{DOC}:{line}: there is no metric {name}" for name, line in sorted(documented.items()) if name not in code]
     for path in tree.files(root, ["deploy"], (".yaml", ".yml", ".json", ".rules")):
         asked = tree.read(root, path)
-        for match in re.finditer(r"\bsluice_[a-z0-9_]+_(?:total|seconds|count)(?:_bucket|_sum|_count)?\b", asked):
+        for match in re.finditer(r"\bsluice_[a-z0-9_]+_(?:total|seconds|count|info)(?:_bucket|_sum|_count)?\b", asked):
             name = re.sub(r"(_seconds|_count)_(bucket|sum|count)$", r"\1", match.group(0))
             if name not in code:
                 found.append(f"{path}:{tree.line_of(asked, match.start())}: there is no metric {name}")

@@ -6,8 +6,10 @@
 
 #include <pqxx/transaction>
 
+#include "base/text.h"
 #include "storage/binary_array.h"
 #include "storage/cluster.h"
+#include "storage/connection_pool.h"
 #include "storage/in_transaction.h"
 #include "storage/mail.h"
 #include "storage/rows.h"
@@ -198,6 +200,27 @@ TEST_F(ArrayTest, InstantsComeBackToTheMicrosecond) {
       "select array(select micros(t) from unnest($1::timestamptz[]) t)", parameters.dynamic())[0]);
   ASSERT_EQ(back.size(), expected.size());
   for (size_t i = 0; i < back.size(); ++i) EXPECT_EQ(back[i], expected[i]);
+}
+
+// Commits of this test's own would wait for the standby that is not there: it only reads while one is named.
+TEST_F(StorageTest, OnlyCommitsThatWaitForAStandbyAreFineWhereOneIsRequired) {
+  const auto check = [&] {
+    ConnectionPool pool(options(), 1);
+    return CheckSyncStandby(pool);
+  };
+  const auto says = [&](std::string_view word) { return check().message().find(AbslView(word)) != absl::string_view::npos; };
+  EXPECT_EQ(check().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(says("synchronous_standby_names is empty"));
+
+  Exec("alter system set synchronous_standby_names = 'standby1'");
+  Exec("select pg_reload_conf()");
+  while (says("is empty")) {
+  }
+  EXPECT_TRUE(check().ok()) << check();
+  Exec("alter system reset synchronous_standby_names");
+  Exec("select pg_reload_conf()");
+  while (check().ok()) {
+  }
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ TEST(MetricsTest, ComputedOnesAreReadAtTheScrape) {
   metrics.AddComputed("sluice_index_bytes_count", "Index.", [&] { return now; });
   now = 5;
   EXPECT_THAT(metrics.Text(), HasSubstr("sluice_index_bytes_count 5\n"));
-  metrics.AddProcess();
+  metrics.AddProcess("1.2.3");
+  EXPECT_THAT(metrics.Text(), HasSubstr("sluice_build_info{version=\"1.2.3\"} 1\n"));
   EXPECT_THAT(metrics.Text(), Not(HasSubstr("sluice_process_memory_bytes_count 0\n")));
 }
 
