@@ -35,6 +35,17 @@ constexpr std::array kReplyClasses{
     Name<ReplyClass>{ReplyClass::kOurBug, "our_bug"},
 };
 
+constexpr std::array kReplyScopes{
+    Name<ReplyScope>{ReplyScope::kSourceProvider, "source_provider"},
+    Name<ReplyScope>{ReplyScope::kSource, "source"},
+    Name<ReplyScope>{ReplyScope::kSenderProvider, "sender_provider"},
+    Name<ReplyScope>{ReplyScope::kSender, "sender"},
+    Name<ReplyScope>{ReplyScope::kRecipient, "recipient"},
+    Name<ReplyScope>{ReplyScope::kRecipientOrg, "recipient_org"},
+    Name<ReplyScope>{ReplyScope::kMessage, "message"},
+    Name<ReplyScope>{ReplyScope::kConnection, "connection"},
+};
+
 constexpr std::array kStages{
     Name<Stage>{Stage::kLocal, "local"},     Name<Stage>{Stage::kDns, "dns"},
     Name<Stage>{Stage::kConnect, "connect"}, Name<Stage>{Stage::kBanner, "banner"},
@@ -53,7 +64,8 @@ constexpr bool IsInOrder(const Table& table) {
   }
   return true;
 }
-static_assert(IsInOrder(kDispositions) && IsInOrder(kReplyClasses) && IsInOrder(kStages));
+static_assert(IsInOrder(kDispositions) && IsInOrder(kReplyClasses) && IsInOrder(kReplyScopes) &&
+              IsInOrder(kStages));
 
 template <class Table, class Enum>
 std::string_view NameOf(const Table& table, Enum value) {
@@ -75,6 +87,7 @@ std::optional<Enum> ValueOf(const std::array<Name<Enum>, N>& table, std::string_
 
 std::string_view ToString(Disposition disposition) { return NameOf(kDispositions, disposition); }
 std::string_view ToString(ReplyClass reply_class) { return NameOf(kReplyClasses, reply_class); }
+std::string_view ToString(ReplyScope scope) { return NameOf(kReplyScopes, scope); }
 std::string_view ToString(Stage stage) { return NameOf(kStages, stage); }
 
 std::optional<Disposition> ParseDisposition(std::string_view name) {
@@ -82,6 +95,9 @@ std::optional<Disposition> ParseDisposition(std::string_view name) {
 }
 std::optional<ReplyClass> ParseReplyClass(std::string_view name) {
   return ValueOf(kReplyClasses, name);
+}
+std::optional<ReplyScope> ParseReplyScope(std::string_view name) {
+  return ValueOf(kReplyScopes, name);
 }
 std::optional<Stage> ParseStage(std::string_view name) { return ValueOf(kStages, name); }
 

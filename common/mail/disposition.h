@@ -37,6 +37,20 @@ enum class ReplyClass : uint8_t {
 std::string_view ToString(ReplyClass reply_class);
 std::optional<ReplyClass> ParseReplyClass(std::string_view name);
 
+// Who is meant by a refusal.
+enum class ReplyScope : uint8_t {
+  kSourceProvider,  // our address, at this provider
+  kSource,          // our address, everywhere
+  kSenderProvider,  // the sending domain, at this provider
+  kSender,          // the sending domain, everywhere
+  kRecipient,
+  kRecipientOrg,    // everybody at one receiving organisation
+  kMessage,
+  kConnection,
+};
+std::string_view ToString(ReplyScope scope);
+std::optional<ReplyScope> ParseReplyScope(std::string_view name);
+
 // Where in the dialog an attempt was decided.
 enum class Stage : uint8_t {
   kLocal,     // by us, before anything was sent for the message

@@ -16,6 +16,7 @@
 #include "mail/disposition.h"
 #include "mail/limits.h"
 #include "mail/rate.h"
+#include "mail/reply_rule.h"
 
 namespace sluice {
 
@@ -171,6 +172,7 @@ struct PolicyDocument {
   std::vector<std::string> tag_headers = {};
   Duration event_retention = std::chrono::hours(24 * 30);
   std::vector<ProviderRule> providers = {};
+  std::vector<ReplyRule> reply_rules = {};
 };
 
 // One thing to say about a policy: where (a path such as `pools[1].members[0].source`), what and

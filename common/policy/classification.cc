@@ -1,159 +1,244 @@
 #include "policy/classification.h"
 
-#include <array>
+#include <re2/re2.h>
+#include <re2/set.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "policy/code_rules.h"
+#include "policy/provider.h"
+#include "policy/reply_text.h"
+#include "policy/shipped_data.h"
 
 namespace sluice {
 namespace {
 
-constexpr uint16_t kBeforeMail =
-    StageBit(Stage::kBanner) | StageBit(Stage::kEhlo) | StageBit(Stage::kStarttls);
-constexpr uint16_t kNetwork = StageBit(Stage::kDns) | StageBit(Stage::kConnect) | kBeforeMail;
-constexpr uint16_t kEnvelope = StageBit(Stage::kMail) | StageBit(Stage::kRcpt);
-constexpr uint16_t kContent = StageBit(Stage::kData) | StageBit(Stage::kBody);
-constexpr uint16_t kTransaction = kEnvelope | kContent;
-constexpr uint16_t kLocalOrDns = StageBit(Stage::kLocal) | StageBit(Stage::kDns);
-constexpr uint16_t kRcpt = StageBit(Stage::kRcpt);
-constexpr uint16_t kEvery = 0xffff;
-constexpr uint16_t kAny = ReplyRule::kAnyNumber;
+// Enough for the automaton of every rule on every reply seen so far; without it each rule is asked by itself.
+constexpr int64_t kMostPatternBytes = 64 << 20;
 
-constexpr auto kDeferred = Disposition::kDeferred;
-constexpr auto kBounced = Disposition::kBounced;
-
-// First match wins. The enhanced status is asked before the bare code, the particular before the
-// general. Texts are not read here: what providers mean by theirs is data, and comes in front of
-// these.
-constexpr std::array kBuiltIn{
-    // We speak for the peer: nothing was answered, or nothing was sent.
-    ReplyRule{"local_content", kLocalOrDns, 0, 0, 6, kAny, 5, kBounced, ReplyClass::kContent},
-    ReplyRule{"local_too_large", kLocalOrDns, 0, 0, 3, 4, 5, kBounced, ReplyClass::kPolicy},
-    ReplyRule{"null_mx", kLocalOrDns, 0, 0, 1, 10, 5, kBounced, ReplyClass::kRcptBad},
-    ReplyRule{"local_refusal", kLocalOrDns, 0, 0, kAny, kAny, 5, kBounced, ReplyClass::kPolicy},
-    ReplyRule{"local_deferral", StageBit(Stage::kLocal), 0, 0, kAny, kAny, 0, kDeferred,
-              ReplyClass::kUnknown},
-    ReplyRule{"dns_failure", StageBit(Stage::kDns), 0, 0, kAny, kAny, 0, kDeferred,
-              ReplyClass::kRemoteSys},
-    ReplyRule{"no_answer", kEvery, 0, 0, kAny, kAny, 0, kDeferred, ReplyClass::kRemoteSys, true},
-
-    // RFC 7505 and RFC 7504: the host, or the domain, takes no mail at all.
-    ReplyRule{"domain_takes_no_mail", kTransaction, 556, 556, kAny, kAny, 0, kBounced,
-              ReplyClass::kRcptBad},
-
-    // Before MAIL the host speaks of us or of itself, never of a message.
-    ReplyRule{"closing", kNetwork, 421, 421, kAny, kAny, 0, kDeferred, ReplyClass::kRemoteSys,
-              true},
-    ReplyRule{"host_policy", kBeforeMail, 400, 499, 7, kAny, 0, kDeferred, ReplyClass::kPolicy,
-              true},
-    ReplyRule{"host_blocks_us", kBeforeMail, 500, 599, 7, kAny, 0, kDeferred, ReplyClass::kBlockIp,
-              true},
-    ReplyRule{"banner_refused", StageBit(Stage::kBanner), 500, 599, kAny, kAny, 0, kDeferred,
-              ReplyClass::kBlockIp, true},
-    ReplyRule{"host_refused", kNetwork, 400, 599, kAny, kAny, 0, kDeferred, ReplyClass::kRemoteSys,
-              true},
-
-    // The service is closing this connection; the next one may do. A mailbox is never meant.
-    ReplyRule{"shutting_down", kTransaction, 421, 421, kAny, kAny, 0, kDeferred,
-              ReplyClass::kRemoteSys, true},
-
-    // Mailbox full is temporary however it is said, and 552 means it only before content (RFC 5321
-    // §4.2.3,
-    // §4.5.3.1.10); after content 552 is "too large" unless the status says mailbox.
-    ReplyRule{"mailbox_full", kTransaction, 400, 599, 2, 2, 0, kDeferred, ReplyClass::kRcptQuota},
-    ReplyRule{"too_large", kTransaction, 400, 599, 2, 3, 5, kBounced, ReplyClass::kPolicy},
-    ReplyRule{"too_large", kTransaction, 400, 599, 3, 4, 5, kBounced, ReplyClass::kPolicy},
-    ReplyRule{"too_many_recipients", kRcpt, 400, 599, 5, 3, 0, kDeferred, ReplyClass::kMsgPerConn},
-    ReplyRule{"system_full", kTransaction, 400, 599, 3, 1, 4, kDeferred, ReplyClass::kRemoteSys},
-    ReplyRule{"mailbox_full_552", kRcpt, 552, 552, kAny, kAny, 0, kDeferred,
-              ReplyClass::kRcptQuota},
-    ReplyRule{"too_large_552", kContent | StageBit(Stage::kMail), 552, 552, kAny, kAny, 0, kBounced,
-              ReplyClass::kPolicy},
-
-    // Enhanced status, permanent.
-    ReplyRule{"no_such_mailbox", kRcpt | kContent, 500, 599, 1, 1, 0, kBounced,
-              ReplyClass::kRcptBad},
-    ReplyRule{"bad_destination_system", kRcpt | kContent, 500, 599, 1, 2, 0, kBounced,
-              ReplyClass::kRcptBad},
-    ReplyRule{"bad_mailbox_syntax", kRcpt | kContent, 500, 599, 1, 3, 0, kBounced,
-              ReplyClass::kRcptBad},
-    ReplyRule{"mailbox_moved", kRcpt | kContent, 500, 599, 1, 6, 0, kBounced, ReplyClass::kRcptBad},
-    ReplyRule{"bad_sender", kTransaction, 500, 599, 1, 7, 0, kBounced, ReplyClass::kOurBug},
-    ReplyRule{"bad_sender_system", kTransaction, 500, 599, 1, 8, 0, kBounced, ReplyClass::kOurBug},
-    ReplyRule{"domain_takes_no_mail", kTransaction, 500, 599, 1, 10, 0, kBounced,
-              ReplyClass::kRcptBad},
-    ReplyRule{"mailbox_disabled", kRcpt | kContent, 500, 599, 2, 1, 0, kBounced,
-              ReplyClass::kRcptBad},
-    ReplyRule{"protocol", kTransaction, 500, 599, 5, kAny, 0, kBounced, ReplyClass::kOurBug},
-    ReplyRule{"content", kTransaction, 500, 599, 6, kAny, 0, kBounced, ReplyClass::kContent},
-    ReplyRule{"authentication", kTransaction, 400, 599, 7, 20, 0, kDeferred, ReplyClass::kAuth},
-
-    ReplyRule{"refused_by_policy", kTransaction, 500, 599, 7, kAny, 5, kBounced,
-              ReplyClass::kPolicy},
-    ReplyRule{"no_route_to_mailbox", kRcpt, 500, 599, 4, 1, 5, kBounced, ReplyClass::kRcptBad},
-    ReplyRule{"remote_system", kTransaction, 500, 599, 3, kAny, 5, kBounced,
-              ReplyClass::kRemoteSys},
-    ReplyRule{"remote_network", kTransaction, 500, 599, 4, kAny, 5, kBounced,
-              ReplyClass::kRemoteSys},
-
-    // Enhanced status, temporary.
-    ReplyRule{"deferred_by_policy", kTransaction, 400, 499, 7, kAny, 4, kDeferred,
-              ReplyClass::kPolicy},
-    ReplyRule{"system_busy", kTransaction, 400, 499, 3, 2, 0, kDeferred, ReplyClass::kRemoteSys},
-    ReplyRule{"congestion", kTransaction, 400, 499, 4, 5, 0, kDeferred, ReplyClass::kThrottle},
-
-    // Bare codes.
-    ReplyRule{"no_such_mailbox_550", kRcpt, 550, 550, kAny, kAny, 0, kBounced,
-              ReplyClass::kRcptBad},
-    ReplyRule{"not_local_551", kRcpt, 551, 551, kAny, kAny, 0, kBounced, ReplyClass::kRcptBad},
-    ReplyRule{"bad_mailbox_553", kRcpt, 553, 553, kAny, kAny, 0, kBounced, ReplyClass::kRcptBad},
-    ReplyRule{"syntax", kTransaction, 500, 504, kAny, kAny, 0, kBounced, ReplyClass::kOurBug},
-    ReplyRule{"parameters_555", kEnvelope, 555, 555, kAny, kAny, 0, kBounced, ReplyClass::kOurBug},
-    ReplyRule{"local_error_451", kTransaction, 451, 452, kAny, kAny, 0, kDeferred,
-              ReplyClass::kRemoteSys},
-
-    // Class digit.
-    ReplyRule{"temporary", kEvery, 400, 499, kAny, kAny, 0, kDeferred, ReplyClass::kUnknown},
-    ReplyRule{"permanent_content", kContent, 500, 599, kAny, kAny, 0, kBounced,
-              ReplyClass::kContent},
-    ReplyRule{"permanent", kEvery, 500, 599, kAny, kAny, 0, kBounced, ReplyClass::kUnknown},
-};
-
-bool Matches(const ReplyRule& rule, const SmtpReply& reply, Stage stage) {
-  if ((rule.stages & StageBit(stage)) == 0 || reply.code < rule.code_from ||
-      reply.code > rule.code_to) {
-    return false;
-  }
-  if (rule.subject == kAny && rule.detail == kAny && rule.klass == 0) {
-    return true;
-  }
-  return reply.enhanced && (rule.klass == 0 || rule.klass == reply.enhanced->klass) &&
-         (rule.subject == kAny || rule.subject == reply.enhanced->subject) &&
-         (rule.detail == kAny || rule.detail == reply.enhanced->detail);
+RE2::Options PatternOptions() {
+  RE2::Options options;
+  options.set_case_sensitive(false);
+  options.set_log_errors(false);
+  options.set_max_mem(kMostPatternBytes);
+  return options;
 }
 
-const ReplyRule* FirstMatch(std::span<const ReplyRule> rules, const SmtpReply& reply, Stage stage) {
-  for (const ReplyRule& rule : rules) {
-    if (Matches(rule, reply, stage)) {
-      return &rule;
-    }
+re2::StringPiece Piece(std::string_view text) { return {text.data(), text.size()}; }
+
+bool IsListed(std::string_view list, std::string_view word) {
+  for (size_t at = list.find(word); at != std::string_view::npos; at = list.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || list[at - 1] == ' ') && (end == list.size() || list[end] == ' ')) return true;
   }
-  return nullptr;
+  return false;
+}
+
+bool SaysSlowDown(ReplyClass reply_class) {
+  switch (reply_class) {
+    case ReplyClass::kThrottle:
+    case ReplyClass::kConnLimit:
+    case ReplyClass::kMsgPerConn:
+    case ReplyClass::kGreylist:
+    case ReplyClass::kRcptRate:
+    case ReplyClass::kRcptQuota:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Says nothing of the recipient: somebody else's mail would have been refused as well.
+bool RefusesUs(ReplyClass reply_class, ReplyScope scope) {
+  return reply_class == ReplyClass::kBlockIp || reply_class == ReplyClass::kBlockDomain ||
+         reply_class == ReplyClass::kDnsbl ||
+         (reply_class == ReplyClass::kAuth &&
+          (scope == ReplyScope::kSource || scope == ReplyScope::kSourceProvider));
 }
 
 }  // namespace
 
-Verdict Classify(const SmtpReply& reply, Stage stage, std::span<const ReplyRule> rules) {
-  if (stage == Stage::kBody && reply.code >= 200 && reply.code < 300) {
-    return {Disposition::kDelivered, ReplyClass::kNone, false, "accepted"};
+struct ReplyRules::Rule {
+  std::string name;
+  std::string providers;  // With blanks between; empty = any.
+  uint16_t code_from = 400, code_to = 599;
+  uint16_t stages = 0xffff;
+  ReplyClass reply_class = ReplyClass::kUnknown;
+  ReplyScope scope = ReplyScope::kMessage;
+  std::optional<Disposition> disposition;
+  const ReplyReaction* reaction = nullptr;
+  bool is_operators = false;
+
+  bool IsFor(const SmtpReply& reply, Stage stage, const ReplyOrigin& origin,
+             std::string_view dialect) const {
+    return reply.code >= code_from && reply.code <= code_to && (stages & StageBit(stage)) != 0 &&
+           (providers.empty() || IsListed(providers, is_operators ? origin.provider : dialect));
   }
-  const ReplyRule* rule = FirstMatch(rules, reply, stage);
-  if (rule == nullptr) {
-    rule = FirstMatch(kBuiltIn, reply, stage);
+};
+
+struct ReplyRules::Compiled {
+  ProviderCatalogue dialects;
+  std::vector<Rule> rules;  // In the order they are asked.
+  std::vector<std::unique_ptr<RE2>> patterns;
+  RE2::Set set{PatternOptions(), RE2::UNANCHORED};
+
+  void Add(Rule rule, std::string_view pattern) {
+    auto compiled = std::make_unique<RE2>(Piece(pattern), PatternOptions());
+    if (!compiled->ok() || set.Add(Piece(pattern), nullptr) < 0) return;
+    rules.push_back(std::move(rule));
+    patterns.push_back(std::move(compiled));
   }
-  if (rule == nullptr) {
-    return {kDeferred, ReplyClass::kOurBug, false, "out_of_place"};
+
+  // Numbers of the rules whose pattern matches.
+  std::vector<int> Matching(std::string_view text) const {
+    std::vector<int> found;
+    RE2::Set::ErrorInfo error{};
+    if (set.Match(Piece(text), &found, &error) || error.kind == RE2::Set::kNoError) return found;
+    found.clear();
+    for (size_t i = 0; i < patterns.size(); ++i) {
+      if (RE2::PartialMatch(Piece(text), *patterns[i])) found.push_back(static_cast<int>(i));
+    }
+    return found;
   }
-  return {rule->disposition, rule->reply_class, rule->host_only, rule->name};
+};
+
+ReplyRules::ReplyRules() : ReplyRules(std::vector<ReplyRule>()) {}
+
+ReplyRules::ReplyRules(const std::vector<ReplyRule>& operators) {
+  auto compiled = std::make_unique<Compiled>();
+  for (const ReplyRule& rule : operators) {
+    std::string providers;
+    for (const std::string& provider : rule.providers) {
+      providers += (providers.empty() ? "" : " ") + provider;
+    }
+    uint16_t stages = rule.stages.empty() ? 0xffff : 0;
+    for (const Stage stage : rule.stages) stages |= StageBit(stage);
+    compiled->Add({.name = rule.name,
+                   .providers = std::move(providers),
+                   .code_from = static_cast<uint16_t>(rule.code_from),
+                   .code_to = static_cast<uint16_t>(rule.code_to),
+                   .stages = stages,
+                   .reply_class = rule.reply_class,
+                   .scope = rule.scope.value_or(UsualScope(rule.reply_class)),
+                   .disposition = rule.disposition,
+                   .is_operators = true},
+                  rule.pattern);
+  }
+  for (const ShippedReply& row : ShippedReplies()) {
+    compiled->Add({.name = std::string(row.name),
+                   .providers = std::string(row.providers),
+                   .code_from = row.code_from,
+                   .code_to = row.code_to,
+                   .stages = row.stages,
+                   .reply_class = row.reply_class,
+                   .scope = row.scope,
+                   .disposition = row.defer ? std::optional(Disposition::kDeferred) : std::nullopt,
+                   .reaction = &row.reaction},
+                  row.pattern);
+  }
+  SLUICE_CHECK(compiled->set.Compile());
+  compiled_ = std::move(compiled);
 }
 
-Verdict Classify(const SmtpReply& reply, Stage stage) { return Classify(reply, stage, {}); }
+ReplyRules::~ReplyRules() = default;
+
+size_t ReplyRules::size() const { return compiled_->rules.size(); }
+
+const ReplyRules::Rule* ReplyRules::FirstMatch(const SmtpReply& reply, Stage stage,
+                                               const ReplyOrigin& origin,
+                                               std::string_view text) const {
+  std::vector<int> found = compiled_->Matching(text);
+  if (found.empty()) return nullptr;
+  std::sort(found.begin(), found.end());
+  std::vector<MxHost> hosts{{std::string(origin.mx_host), 0}};
+  const std::string_view dialect = compiled_->dialects.Match(hosts).provider;
+  for (const int number : found) {
+    const Rule& rule = compiled_->rules[static_cast<size_t>(number)];
+    if (rule.IsFor(reply, stage, origin, dialect)) return &rule;
+  }
+  return nullptr;
+}
+
+bool ReplyRules::IsTemporary(const SmtpReply& reply, Stage stage, const Rule& rule) {
+  // Before MAIL the host speaks of us or of itself.
+  return reply.is_transient() || stage < Stage::kMail || SaysSlowDown(rule.reply_class) ||
+         (stage < Stage::kRcpt && RefusesUs(rule.reply_class, rule.scope));
+}
+
+Verdict ReplyRules::Classify(const SmtpReply& reply, Stage stage, const ReplyOrigin& origin) const {
+  Verdict verdict = JudgeByCode(reply, stage);
+  if (reply.code < 400 || reply.code > 599) return verdict;
+  const std::string text = MatchText(reply);
+  if (const Rule* rule = FirstMatch(reply, stage, origin, text)) {
+    verdict.rule = rule->name;
+    verdict.reply_class = rule->reply_class;
+    verdict.scope = rule->scope;
+    verdict.reaction = rule->reaction;
+    verdict.disposition = rule->disposition.value_or(
+        IsTemporary(reply, stage, *rule) ? Disposition::kDeferred : Disposition::kBounced);
+  }
+  verdict.is_transcoded = reply.is_permanent() && verdict.disposition == Disposition::kDeferred;
+  if (verdict.disposition == Disposition::kDeferred) {
+    verdict.retry_after = ParseRetryAfter(text);
+    if (!verdict.retry_after && verdict.reaction != nullptr && verdict.reaction->retry_after > Duration::zero()) {
+      verdict.retry_after = verdict.reaction->retry_after;
+    }
+  }
+  verdict.culprit = FindCulprit(text, verdict.culprit_name);
+  return verdict;
+}
+
+Verdict Classify(const SmtpReply& reply, Stage stage, const ReplyOrigin& origin) {
+  static const ReplyRules* const kShipped = new ReplyRules();
+  return kShipped->Classify(reply, stage, origin);
+}
+
+ReplyScope UsualScope(ReplyClass reply_class) {
+  switch (reply_class) {
+    case ReplyClass::kThrottle:
+    case ReplyClass::kConnLimit:
+    case ReplyClass::kBlockIp:
+    case ReplyClass::kDnsbl:
+    case ReplyClass::kRemoteSys:
+      return ReplyScope::kSourceProvider;
+    case ReplyClass::kMsgPerConn:
+      return ReplyScope::kConnection;
+    case ReplyClass::kBlockDomain:
+    case ReplyClass::kAuth:
+      return ReplyScope::kSenderProvider;
+    case ReplyClass::kGreylist:
+    case ReplyClass::kRcptBad:
+    case ReplyClass::kRcptQuota:
+    case ReplyClass::kRcptRate:
+      return ReplyScope::kRecipient;
+    case ReplyClass::kNone:
+    case ReplyClass::kUnknown:
+    case ReplyClass::kContent:
+    case ReplyClass::kPolicy:
+    case ReplyClass::kOurBug:
+      return ReplyScope::kMessage;
+  }
+  return ReplyScope::kMessage;
+}
+
+std::string_view ToString(Culprit culprit) {
+  switch (culprit) {
+    case Culprit::kNone:
+      return "none";
+    case Culprit::kAddress:
+      return "address";
+    case Culprit::kNetblock:
+      return "netblock";
+    case Culprit::kDkimDomain:
+      return "dkim_domain";
+    case Culprit::kSpfDomain:
+      return "spf_domain";
+    case Culprit::kUrlDomains:
+      return "url_domains";
+  }
+  return "none";
+}
 
 }  // namespace sluice

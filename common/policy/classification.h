@@ -1,55 +1,105 @@
-// Reply and stage in, verdict out: what an attempt's answer means for the recipient and what class
-// of trouble it is. Pure. Today it judges by class digit, stage and enhanced status with the
-// built-in rules; rules from data (patterns per provider) are put in front of them later: first
-// match wins either way.
+// Reply, stage and who said it in; verdict out: what an attempt's answer means for the recipient, what class of trouble it is, who is
+// meant by it and what to do. Rules are layered, first match wins: the operator's, the shipped ones of the provider whose host spoke,
+// those for everybody (policy/data/replies.yaml); then code, enhanced status and stage (policy/code_rules.h). Pure.
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/clock.h"
 #include "mail/disposition.h"
+#include "mail/rate.h"
+#include "mail/reply_rule.h"
 #include "mail/smtp_reply.h"
 
 namespace sluice {
 
+// What a shipped rule advises; the reactions of egress and the judgement of warmup act on it. Absent or 0 = not advised.
+struct ReplyReaction {
+  std::optional<Rate> when = {};  // Only when it comes so often.
+  double slow_to = 0;             // Share of the present rate …
+  std::optional<Rate> rate = {};
+  std::optional<int> connections = {}, messages_per_connection = {};
+  Duration lasts{};         // … all these so long.
+  Duration suspend{};       // The scope rests.
+  Duration then_suspend{};  // When it comes again while it is slowed.
+  int regress = 0;          // Warmup stages back.
+  Duration pause_warmup{};
+  Duration retry_after{};
+  bool suppress = false;
+  bool check_blocklists = false;
+  std::string_view alert = {};  // A person has to act: how.
+};
+
+// Whom Gmail's replies of one code blame.
+enum class Culprit : uint8_t { kNone, kAddress, kNetblock, kDkimDomain, kSpfDomain, kUrlDomains };
+std::string_view ToString(Culprit culprit);
+
 struct Verdict {
   Disposition disposition = Disposition::kDeferred;
   ReplyClass reply_class = ReplyClass::kUnknown;
+  ReplyScope scope = ReplyScope::kMessage;
   // The refusal speaks of this host or connection, not of the message: another MX host may take it
   // now.
   bool host_only = false;
+  // A permanent refusal that says nothing against the message: it is tried again.
+  bool is_transcoded = false;
   // Name of the rule that decided, for explain and the delivery log; lives as long as the rules.
-  std::string_view rule;
+  std::string_view rule = {};
+  // Null when the rule advises nothing; lives as long as the rules.
+  const ReplyReaction* reaction = nullptr;
+  // When the peer wants to be asked again, or the rule says so; of deferrals. 1 s to kMostRetryAfter.
+  std::optional<Duration> retry_after = {};
+  Culprit culprit = Culprit::kNone;
+  std::string culprit_name = {};  // `shop.example`, `192.0.2.0/24`; empty when the reply does not say.
+};
+inline constexpr Duration kMostRetryAfter = std::chrono::hours(24);
 
-  friend bool operator==(const Verdict&, const Verdict&) = default;
+// Who spoke.
+struct ReplyOrigin {
+  std::string_view provider = {};  // As the policy calls it: for the operator's rules.
+  std::string_view mx_host = {};   // Whose dialect it is: for the shipped ones.
 };
 
-// One row: matches when stage, code and enhanced status all do.
-struct ReplyRule {
-  static constexpr uint16_t kAnyNumber = 0xffff;
-  std::string_view name;
-  uint16_t stages = 0;               // bit set of StageBit
-  int code_from = 0, code_to = 999;  // inclusive; 0 = we speak for the peer (SmtpReply)
-  // Of the enhanced status; if any of the three is set, there must be one.
-  uint16_t subject = kAnyNumber;
-  uint16_t detail = kAnyNumber;
-  uint8_t klass = 0;  // 0 = any
-  Disposition disposition = Disposition::kDeferred;
-  ReplyClass reply_class = ReplyClass::kUnknown;
-  bool host_only = false;
-};
 constexpr uint16_t StageBit(Stage stage) {
   return static_cast<uint16_t>(1U << static_cast<unsigned>(stage));
 }
 
-// By the built-in rules. A positive reply is delivered at kBody only; elsewhere it decides nothing
-// and gives deferred/our_bug. Never fails: what no rule knows is deferred, or bounced for a
-// permanent reply to MAIL or later. Code 0 (we speak for the peer) is deferred, unless we refused
-// ourselves with a class 5 status before sending. Whose fault a local failure is (a source that
-// cannot be bound, an abort) is not in the reply: callers look at how the step ended first.
-Verdict Classify(const SmtpReply& reply, Stage stage);
-// First match of `rules`, else of the built-in rules.
-Verdict Classify(const SmtpReply& reply, Stage stage, std::span<const ReplyRule> rules);
+// The scope of a class where no rule says otherwise.
+ReplyScope UsualScope(ReplyClass reply_class);
+
+// Compiled rules. Immutable, thread-safe.
+class ReplyRules {
+ public:
+  // The shipped rules.
+  ReplyRules();
+  // With the operator's in front. A pattern that does not compile is left out (CheckPolicy refuses such a policy).
+  explicit ReplyRules(const std::vector<ReplyRule>& operators);
+  ~ReplyRules();
+
+  // Never fails. What a 5xx does to the message, where a text rule matched:
+  // - slow down, greylisted, mailbox full: deferred at every stage;
+  // - our address, domain or host is refused: deferred up to MAIL (nothing was said against this recipient), bounced after; it
+  //   counts for its scope either way;
+  // - everything else: as the code says.
+  Verdict Classify(const SmtpReply& reply, Stage stage, const ReplyOrigin& origin = {}) const;
+
+  size_t size() const;
+
+ private:
+  struct Rule;
+  struct Compiled;
+  const Rule* FirstMatch(const SmtpReply& reply, Stage stage, const ReplyOrigin& origin,
+                         std::string_view text) const;
+  static bool IsTemporary(const SmtpReply& reply, Stage stage, const Rule& rule);
+  std::unique_ptr<const Compiled> compiled_;
+};
+
+// By the shipped rules.
+Verdict Classify(const SmtpReply& reply, Stage stage, const ReplyOrigin& origin = {});
 
 }  // namespace sluice

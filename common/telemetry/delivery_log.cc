@@ -93,6 +93,7 @@ void DeliveryLog::AppendLine(const DeliveryLine& line) {
   AppendWord(out, "disposition", line.disposition);
   AppendWord(out, "reply", line.reply);
   AppendWord(out, "reply_class", line.reply_class);
+  AppendWord(out, "reply_rule", line.reply_rule);
   AppendWord(out, "tls", line.tls);
   if (line.possible_duplicate) out += " possible_duplicate=true";
   AppendMillis(out, "duration_ms", line.duration);

@@ -25,7 +25,7 @@ struct DeliveryLine {
   std::string_view recipient = {};
   std::string_view pool = {}, source = {}, provider = {}, site = {};
   std::string_view mx_host = {}, mx_address = {};
-  std::string_view stage = {}, disposition = {}, reply = {}, reply_class = {};
+  std::string_view stage = {}, disposition = {}, reply = {}, reply_class = {}, reply_rule = {};
   std::string_view tls = {};
   Duration duration{};
   bool possible_duplicate = false;

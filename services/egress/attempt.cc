@@ -9,14 +9,15 @@
 namespace sluice::egress {
 namespace {
 
-Verdict Judge(const AttemptFacts& facts) {
+Verdict Judge(const Entry& entry, const AttemptFacts& facts) {
   if (facts.is_delivered) {
-    return {.disposition = Disposition::kDelivered,
-            .reply_class = ReplyClass::kNone,
-            .host_only = false,
-            .rule = {}};
+    Verdict delivered;
+    delivered.disposition = Disposition::kDelivered;
+    delivered.reply_class = ReplyClass::kNone;
+    return delivered;
   }
-  return Classify(facts.reply, facts.stage);
+  return Classify(facts.reply, facts.stage,
+                  {.provider = entry.provider.value(), .mx_host = facts.mx_host});
 }
 
 ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& verdict) {
@@ -28,6 +29,8 @@ ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& ver
   report->disposition = verdict.disposition;
   report->stage = facts.stage;
   report->reply_class = verdict.reply_class;
+  report->reply_rule = verdict.rule;
+  report->retry_after = verdict.retry_after.value_or(Duration::zero());
   report->reply = std::move(facts.reply);
   report->source = entry.source;
   report->mx_host = facts.mx_host;
@@ -62,6 +65,7 @@ void LogAttempt(telemetry::DeliveryLog& log, const Entry& entry, const Report& r
              .disposition = ToString(report.disposition),
              .reply = reply,
              .reply_class = ToString(report.reply_class),
+             .reply_rule = report.reply_rule,
              .tls = report.tls_version,
              .duration = report.duration,
              .possible_duplicate = report.possible_duplicate});
@@ -81,7 +85,7 @@ void Count(EgressMetrics& metrics, AttemptCounters& counters, const Entry& entry
 
 void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
               AttemptFacts facts) {
-  const Verdict verdict = Judge(facts);
+  const Verdict verdict = Judge(entry, facts);
   const ReportPtr report = MakeReport(entry, facts, verdict);
   if (around.delivery_log != nullptr) LogAttempt(*around.delivery_log, entry, *report);
   Count(around.metrics, counters, entry, *report);

@@ -84,6 +84,7 @@ void FillReport(const NumberedReport& numbered, v1::AttemptReport& out) {
   attempt.set_started_at_micros(ToMicros(report.started_at));
   attempt.set_duration_micros(report.duration.count());
   attempt.set_possible_duplicate(report.possible_duplicate);
+  out.set_retry_after_micros(report.retry_after.count());
 }
 
 void FillInventory(const Inventory& inventory, v1::Inventory& out) {

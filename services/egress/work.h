@@ -54,6 +54,8 @@ struct Report {
   Disposition disposition = Disposition::kDeferred;
   Stage stage = Stage::kLocal;
   ReplyClass reply_class = ReplyClass::kNone;
+  std::string reply_rule;    // that judged it; empty when delivered
+  Duration retry_after{0};   // the peer, or the rule, says when to try again; 0 = as scheduled
   SmtpReply reply;
   SourceName source;
   std::string mx_host;

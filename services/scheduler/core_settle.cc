@@ -122,7 +122,9 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     CoreMetrics::Add(metrics_.deferred);
     item.settlement.change = Change::kDefer;
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
-    item.settlement.due_at = RetryAt(entry, item.settlement.attempts, report.reply_class, now);
+    item.settlement.due_at = report.retry_after > Duration::zero()
+                                 ? std::min<Instant>(now + report.retry_after, FromTicks(entry.expires))
+                                 : RetryAt(entry, item.settlement.attempts, report.reply_class, now);
   }
   PutUnsettled(std::move(item));
 }

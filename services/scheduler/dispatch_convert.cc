@@ -1,5 +1,7 @@
 #include "scheduler/dispatch_convert.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace sluice::scheduler {
@@ -14,6 +16,9 @@ std::string StageName(v1::Stage stage) {
   for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   return name;
 }
+
+// A day: beyond it an egress is mistaken.
+constexpr int64_t kMostRetryAfterMicros = 86'400'000'000;
 
 AttemptReport ReportFrom(v1::AttemptReport& from) {
   v1::Attempt& attempt = *from.mutable_attempt();
@@ -38,6 +43,7 @@ AttemptReport ReportFrom(v1::AttemptReport& from) {
   out.started_at = FromMicros(attempt.started_at_micros());
   out.duration_micros = attempt.duration_micros();
   out.possible_duplicate = attempt.possible_duplicate();
+  out.retry_after = Duration(std::clamp<int64_t>(from.retry_after_micros(), 0, kMostRetryAfterMicros));
   return out;
 }
 

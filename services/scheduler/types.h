@@ -90,6 +90,7 @@ struct AttemptReport {
   Instant started_at{};
   int64_t duration_micros = 0;
   bool possible_duplicate = false;
+  Duration retry_after{};  // 0 = as scheduled.
 };
 struct ReturnedEntry {
   int64_t entry_id = 0, attempt_id = 0;

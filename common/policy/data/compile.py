@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes C++ of the reviewed data: compile.py KIND DATA.yaml OUT.cc. Refuses rows that are not in order, with their name."""
+"""Makes C++ of the reviewed data: compile.py KIND FOLDER OUT.cc. Refuses rows that are not in order, with their name."""
 import importlib
 import os
 import re
@@ -56,12 +56,21 @@ class Uniques(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return yaml.load(file, Loader=Uniques)
+
+
+def provider_names(folder):
+    return [row["name"] for row in read(os.path.join(folder, "providers.yaml"))["providers"]]
+
+
 def main():
-    kind, source, out = sys.argv[1:]
+    kind, folder, out = sys.argv[1:]
+    source = os.path.join(folder, kind + ".yaml")
     generate = importlib.import_module("compile_" + kind).generate
     try:
-        with open(source, encoding="utf-8") as file:
-            code = generate(yaml.load(file, Loader=Uniques))
+        code = generate(*([read(source), provider_names(folder)] if kind == "replies" else [read(source)]))
     except Refused as refused:
         sys.exit("%s: %s" % (source, refused))
     with open(out + ".part", "w", encoding="utf-8") as file:

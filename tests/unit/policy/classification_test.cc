@@ -94,18 +94,6 @@ TEST(ClassificationTest, BouncesWhatWeRefuseBeforeTransmission) {
   EXPECT_EQ(Judge("4.4.3 DNS down", Stage::kDns).disposition, Disposition::kDeferred);
 }
 
-TEST(ClassificationTest, AsksTheGivenRulesFirst) {
-  const std::array rules{ReplyRule{.name = "mine",
-                                   .stages = StageBit(Stage::kRcpt),
-                                   .code_from = 550,
-                                   .code_to = 550,
-                                   .disposition = Disposition::kDeferred,
-                                   .reply_class = ReplyClass::kGreylist}};
-  const SmtpReply reply = *ParseSmtpReply("550 5.1.1 no");
-  EXPECT_EQ(Classify(reply, Stage::kRcpt, rules).rule, "mine");
-  EXPECT_EQ(Classify(reply, Stage::kBody, rules).rule, "no_such_mailbox");
-}
-
 TEST(ClassificationTest, AnswersForEveryCodeAndStage) {
   for (int code = 0; code <= 999; ++code) {
     for (int stage = 0; stage <= static_cast<int>(Stage::kBody); ++stage) {

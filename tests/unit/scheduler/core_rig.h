@@ -205,9 +205,10 @@ class CoreRig {
     return true;
   }
   void Report(const std::string& egress, const ReleasedEntry& entry, int disposition, int64_t number,
-              const std::string& stage = "body") {
+              const std::string& stage = "body", Duration retry_after = {}) {
     DeliverInput input;
     AttemptReport report;
+    report.retry_after = retry_after;
     report.entry_id = entry.entry_id;
     report.message_id = entry.message_id;
     report.attempt_id = entry.attempt_id;

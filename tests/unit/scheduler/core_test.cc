@@ -143,6 +143,16 @@ TEST_F(CoreTest, DefersWithBackoffAndPrefersTheSourceOfTheLastAttempt) {
   EXPECT_EQ(port->released[1].source, first);
 }
 
+TEST_F(CoreTest, TriesAgainWhenThePeerSaysSo) {
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  const Instant now = rig.clock.Now();
+  rig.Report("egress-1", port->released[0], kDeferred, 1, "rcpt", std::chrono::seconds(310));
+  rig.Run();
+  ASSERT_THAT(rig.world.events, SizeIs(1));
+  EXPECT_EQ(rig.world.events[0].due_at, now + std::chrono::seconds(310));
+}
+
 TEST_F(CoreTest, ExpiresWhatIsTooOld) {
   rig.Bind({});
   rig.HandOff(rig.Batch(1, 1));
