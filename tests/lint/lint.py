@@ -9,10 +9,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import coroutines  # noqa: E402
 import layers  # noqa: E402
 import metrics  # noqa: E402
+import policy_docs  # noqa: E402
 import size  # noqa: E402
 import sleeping  # noqa: E402
 
-LINTS = {"layers": layers, "coroutines": coroutines, "sleeping": sleeping, "metrics": metrics, "size": size}
+LINTS = {"layers": layers, "coroutines": coroutines, "sleeping": sleeping, "metrics": metrics, "policy_docs": policy_docs, "size": size}
 
 
 def main():
