@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import coroutines  # noqa: E402
 import layers  # noqa: E402
 import metrics  # noqa: E402
+import policy_docs  # noqa: E402
 import size  # noqa: E402
 import sleeping  # noqa: E402
 
@@ -104,6 +105,16 @@ class Metrics(LintTest):
         self.assertEqual(metrics.check(self.tree({**both, "deploy/prometheus/a.yaml": "rate(sluice_a_total[5m])"})), [])
         self.assertIn("there is no metric sluice_c_seconds",
                       metrics.check(self.tree({**both, "deploy/prometheus/a.yaml": "sluice_c_seconds_bucket"}))[0])
+
+
+class PolicyDocs(LintTest):
+    PROTO = {policy_docs.PROTO: "message Pool {\n  // Its name.\n  string name = 1;\n  map<string, int64> caps = 2;\n}\n"}
+
+    def test_every_field_is_in_the_section_of_its_message(self):
+        whole = "### Pools (Pool)\n`name` `caps`\n"
+        self.assertEqual(policy_docs.check(self.tree({**self.PROTO, policy_docs.DOC: whole})), [])
+        self.assertIn("`caps` of Pool", policy_docs.check(self.tree({**self.PROTO, policy_docs.DOC: "### Pools (Pool)\n`name`\n"}))[0])
+        self.assertIn("no section", policy_docs.check(self.tree({**self.PROTO, policy_docs.DOC: "`name` `caps`\n"}))[0])
 
 
 class Size(LintTest):
