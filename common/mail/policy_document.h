@@ -17,6 +17,7 @@
 #include "mail/limits.h"
 #include "mail/rate.h"
 #include "mail/reply_rule.h"
+#include "mail/tls_mode.h"
 
 namespace sluice {
 
@@ -99,10 +100,6 @@ struct RouteRule {
   Match match = {};
   std::string pool = {};
 };
-
-enum class TlsMode : uint8_t { kOff, kOpportunistic, kRequired, kVerified };
-std::optional<TlsMode> ParseTlsMode(std::string_view name);
-std::string_view ToString(TlsMode mode);
 
 enum class Ipv6Mode : uint8_t { kPrefer, kNever };
 std::optional<Ipv6Mode> ParseIpv6Mode(std::string_view name);

@@ -156,17 +156,21 @@ asio::awaitable<bool> SmtpConnection::WriteCommand(std::string_view command, Dur
   co_return co_await Write(std::span(&buffer, 1), timeout);
 }
 
-asio::awaitable<bool> SmtpConnection::StartTls(TlsContext& context, const std::string& server_name,
+asio::awaitable<bool> SmtpConnection::StartTls(TlsContext& context,
+                                               const TlsRequirement& requirement,
                                                Duration timeout) {
   if (begin_ != end_) {
     Note("discarding plain text sent after the reply to STARTTLS");
   }
   begin_ = end_ = 0;
   deadline_.Set(timeout);
-  const asio::error_code error = co_await stream_->StartTls(context, server_name);
-  if (error) {
+  const HandshakeResult result = co_await stream_->StartTls(context, requirement);
+  if (result.error) {
+    tls_failure_ = result.fault.failure;
     const bool is_ours = deadline_.has_passed() || aborted_;
-    co_return is_ours ? FailIo(error) : Fail(Ending::kTlsFailed, error.message());
+    const std::string& text = result.fault.text;
+    co_return is_ours ? FailIo(result.error)
+                      : Fail(Ending::kTlsFailed, text.empty() ? result.error.message() : text);
   }
   deadline_.Clear();
   co_return true;

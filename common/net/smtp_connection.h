@@ -45,8 +45,10 @@ class SmtpConnection {
 
   // Throws away what has come but was not read (it was sent in plain text), then the handshake.
   // False: closed.
-  asio::awaitable<bool> StartTls(TlsContext& context, const std::string& server_name,
+  asio::awaitable<bool> StartTls(TlsContext& context, const TlsRequirement& requirement,
                                  Duration timeout);
+  // Of a StartTls that gave false.
+  TlsFailure tls_failure() const { return tls_failure_; }
 
   // The outcome for a step whose ReadReply (StartTls) gave false; with a reply that speaks for the
   // silent peer.
@@ -88,6 +90,7 @@ class SmtpConnection {
   bool aborted_ = false;
   Ending failure_ = Ending::kClosed;
   std::string detail_;
+  TlsFailure tls_failure_ = TlsFailure::kNone;
 };
 
 }  // namespace sluice

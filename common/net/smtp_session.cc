@@ -22,6 +22,7 @@ class SmtpSession::Impl {
   asio::awaitable<void> Quit();
 
   bool retry_in_plain_text() const { return retry_in_plain_text_; }
+  TlsFailure tls_failure() const { return tls_failure_; }
 
   const SmtpSessionOptions options_;
   Extensions extensions_;
@@ -38,9 +39,10 @@ class SmtpSession::Impl {
   asio::awaitable<SmtpOutcome> StartTls();
   asio::awaitable<SmtpOutcome> ReadOutcome(Stage stage, Duration timeout);
   void ReadExtensions();
-  bool WantsTls() const;
+  SmtpOutcome RefusePlainText(std::string_view why);
 
   bool retry_in_plain_text_ = false;
+  TlsFailure tls_failure_ = TlsFailure::kNone;
 };
 
 asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
@@ -49,23 +51,40 @@ asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
     co_return greeted;
   }
   SmtpOutcome ready = co_await SayHello();
-  if (!ready.is_positive() || !WantsTls()) {
+  if (!ready.is_positive() || options_.tls.mode == TlsMode::kOff) {
     co_return ready;
+  }
+  if (!extensions_.starttls || options_.tls_context == nullptr) {
+    tls_failure_ = TlsFailure::kStarttlsNotSupported;
+    co_return MustEncrypt(options_.tls) ? RefusePlainText("STARTTLS is not offered") : ready;
   }
   SmtpOutcome secured = co_await StartTls();
   if (secured.ending == Ending::kReplied && !secured.is_positive() && secured.reply.code != 421) {
     // Refused without leaving: opportunistic mail goes on in plain text.
-    co_return ready;
+    tls_failure_ = TlsFailure::kStarttlsNotSupported;
+    co_return MustEncrypt(options_.tls) ? RefusePlainText(ToString(secured.reply)) : ready;
   }
+  const bool may_be_plain = !MustEncrypt(options_.tls);
   if (!secured.is_positive()) {
-    retry_in_plain_text_ = secured.ending != Ending::kAborted;
+    retry_in_plain_text_ = may_be_plain && secured.ending != Ending::kAborted;
     co_return secured;
   }
   SmtpOutcome ready_again = co_await SayHello();
   // With TLS 1.3 a server that turns our handshake down says so only now.
-  retry_in_plain_text_ =
+  const bool is_turned_down =
       ready_again.ending == Ending::kClosed || ready_again.ending == Ending::kMalformed;
+  retry_in_plain_text_ = may_be_plain && is_turned_down;
+  if (is_turned_down) {
+    tls_failure_ = TlsFailure::kValidationFailure;
+  }
   co_return ready_again;
+}
+
+// The connection is of no use: it stays plain, and mail must not go over it so.
+SmtpOutcome SmtpSession::Impl::RefusePlainText(std::string_view why) {
+  connection_.Close();
+  return {Stage::kStarttls, Ending::kTlsFailed,
+          LocalReply({4, 7, 4}, Cat("TLS is required and not to be had: ", why))};
 }
 
 asio::awaitable<SmtpOutcome> SmtpSession::Impl::ReadOutcome(Stage stage, Duration timeout) {
@@ -125,22 +144,21 @@ void SmtpSession::Impl::ReadExtensions() {
   }
 }
 
-bool SmtpSession::Impl::WantsTls() const {
-  return options_.tls_mode != TlsMode::kNever && options_.tls_context != nullptr &&
-         extensions_.starttls;
-}
-
 asio::awaitable<SmtpOutcome> SmtpSession::Impl::StartTls() {
   co_await connection_.WriteCommand("STARTTLS\r\n", options_.timeouts.block);
   SmtpOutcome outcome = co_await ReadOutcome(Stage::kStarttls, options_.timeouts.starttls);
   if (!outcome.is_positive()) {
     co_return outcome;
   }
-  if (!co_await connection_.StartTls(*options_.tls_context, options_.mx_host,
+  if (!co_await connection_.StartTls(*options_.tls_context, options_.tls,
                                      options_.timeouts.starttls)) {
+    tls_failure_ = connection_.tls_failure();
     co_return connection_.Failure(Stage::kStarttls);
   }
-  connection_.Note(Cat("encrypted: ", connection_.tls()->version, " ", connection_.tls()->cipher));
+  const TlsFacts& facts = *connection_.tls();
+  connection_.Note(Cat("encrypted: ", facts.version, " ", facts.cipher,
+                       facts.peer_verified ? ", verified" : ", not verified: ",
+                       facts.why_not_verified));
   co_return outcome;
 }
 
@@ -183,10 +201,14 @@ asio::awaitable<OpenResult> SmtpSession::Open(asio::any_io_executor executor,
 
 asio::awaitable<OpenResult> SmtpSession::OpenOver(std::unique_ptr<Stream> stream,
                                                   SmtpSessionOptions options) {
+  if (options.tls.server_name.empty()) {
+    options.tls.server_name = options.mx_host;
+  }
   auto impl = std::make_unique<Impl>(std::move(stream), std::move(options));
   OpenResult result;
   result.outcome = co_await impl->Start();
   result.retry_in_plain_text = impl->retry_in_plain_text();
+  result.tls_failure = impl->tls_failure();
   if (result.outcome.is_positive()) {
     result.session.reset(new SmtpSession(std::move(impl)));
   }

@@ -58,9 +58,9 @@ using TraceHook = std::function<void(TraceDirection, std::string_view line)>;
 
 struct SmtpSessionOptions {
   std::string ehlo;     // name that this source says
-  std::string mx_host;  // name of the peer: SNI, messages
-  TlsMode tls_mode = TlsMode::kOpportunistic;
-  TlsContext* tls_context = nullptr;  // outlives the session; may be null with kNever
+  std::string mx_host;  // name of the peer
+  TlsRequirement tls;   // without a server_name: mx_host
+  TlsContext* tls_context = nullptr;  // outlives the session; may be null with kOff
   SmtpTimeouts timeouts;
   bool use_chunking = true;  // BDAT where offered
   bool use_pipelining = true;
@@ -114,9 +114,11 @@ class SmtpSession;
 struct OpenResult {
   std::unique_ptr<SmtpSession> session;  // null: `outcome` says why
   SmtpOutcome outcome;                   // the last step made
-  // Handshake or STARTTLS failed in opportunistic mode: open again with TlsMode::kNever, same host,
+  // Handshake or STARTTLS failed in opportunistic mode: open again with TlsMode::kOff, same host,
   // no blame.
   bool retry_in_plain_text = false;
+  // What kept the session from being encrypted as required, or, in opportunistic mode, encrypted.
+  TlsFailure tls_failure = TlsFailure::kNone;
 };
 
 class SmtpSession {

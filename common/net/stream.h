@@ -15,6 +15,13 @@
 
 namespace sluice {
 
+// No error: encrypted, and all that was required holds. Else `fault` says what was wrong with the
+// peer's certificate, if it was that.
+struct HandshakeResult {
+  asio::error_code error;
+  TlsFault fault;
+};
+
 class Stream {
  public:
   using IoResult = std::tuple<asio::error_code, size_t>;
@@ -27,10 +34,10 @@ class Stream {
   // Writes a prefix of the concatenation of `buffers`, which must live until this returns; none is
   // empty.
   virtual asio::awaitable<IoResult> WriteSome(std::span<const asio::const_buffer> buffers) = 0;
-  // Client handshake over the bytes that follow; the stream is encrypted when it succeeds and
-  // unusable when it fails. `server_name` goes out as SNI unless it is an address.
-  virtual asio::awaitable<asio::error_code> StartTls(TlsContext& context,
-                                                     std::string server_name) = 0;
+  // Client handshake over the bytes that follow, as `requirement` (which outlives it) asks; the
+  // stream is encrypted when it succeeds and unusable when it fails.
+  virtual asio::awaitable<HandshakeResult> StartTls(TlsContext& context,
+                                                    const TlsRequirement& requirement) = 0;
 
   // Ends pending operations with an error. Idempotent.
   virtual void Close() noexcept = 0;

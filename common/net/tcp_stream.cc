@@ -26,12 +26,6 @@ constexpr auto kAwait = asio::experimental::as_tuple(asio::use_awaitable);
 // What fits into one TLS record; asio's TLS stream writes one buffer at a time, one record each.
 constexpr size_t kTlsRecordBytes = 16384;
 
-bool IsAddress(const std::string& name) {
-  asio::error_code error;
-  asio::ip::make_address(name, error);
-  return !error;
-}
-
 class TcpStream final : public Stream {
  public:
   explicit TcpStream(tcp::socket socket) : socket_(std::move(socket)) {}
@@ -52,26 +46,31 @@ class TcpStream final : public Stream {
     return WritePlain(buffers);
   }
 
-  asio::awaitable<asio::error_code> StartTls(TlsContext& context,
-                                             std::string server_name) override {
+  asio::awaitable<HandshakeResult> StartTls(TlsContext& context,
+                                            const TlsRequirement& requirement) override {
+    HandshakeResult result;
     SSL* const ssl = SSL_new(context.native());
     if (ssl == nullptr) {
-      co_return asio::error::no_memory;
-    }
-    if (!server_name.empty() && !IsAddress(server_name)) {
-      SSL_set_tlsext_host_name(ssl, server_name.c_str());
+      result.error = asio::error::no_memory;
+      co_return result;
     }
     ssl_.emplace(socket_, ssl);
+    asio::error_code ignored;
+    const std::string client = socket_.local_endpoint(ignored).address().to_string();
+    if (absl::Status status = context.Prepare(ssl, requirement, client, session_key_);
+        !status.ok()) {
+      result.error = asio::error::invalid_argument;
+      result.fault = {TlsFailure::kTlsaInvalid, std::string(View(status.message()))};
+      co_return result;
+    }
     const auto [error] = co_await ssl_->async_handshake(asio::ssl::stream_base::client, kAwait);
     if (error) {
-      co_return error;
+      result.error = error;
+      result.fault = FaultOf(ssl);
+    } else {
+      facts_ = FactsOf(ssl);
     }
-    facts_.emplace();
-    facts_->version = SSL_get_version(ssl);
-    facts_->cipher = SSL_get_cipher_name(ssl);
-    facts_->peer_verified =
-        SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(ssl) == X509_V_OK;
-    co_return asio::error_code();
+    co_return result;
   }
 
   void Close() noexcept override {
@@ -113,6 +112,7 @@ class TcpStream final : public Stream {
   }
 
   tcp::socket socket_;
+  std::string session_key_;  // outlives ssl_
   std::optional<asio::ssl::stream<tcp::socket&>> ssl_;
   std::optional<TlsFacts> facts_;
   std::vector<char> record_;

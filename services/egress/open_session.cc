@@ -105,7 +105,7 @@ asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
   OpenResult opened = co_await Open(host, address, ModeOf(host));
   if (opened.session == nullptr && opened.retry_in_plain_text) {
     book_.UsePlainText(host, around_.clock.Steady());
-    opened = co_await Open(host, address, TlsMode::kNever);
+    opened = co_await Open(host, address, TlsMode::kOff);
   }
   result_.is_bind_failure = opened.outcome.ending == Ending::kBindFailed;
   Note(opened.outcome.stage, std::move(opened.outcome.reply));
@@ -118,7 +118,7 @@ asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::add
   SmtpSessionOptions options;
   options.ehlo = request_.source->assigned.ehlo;
   options.mx_host = host;
-  options.tls_mode = tls;
+  options.tls.mode = tls;
   options.tls_context = around_.tls;
   options.timeouts = around_.options.timeouts;
   const asio::ip::tcp::endpoint peer(address,
@@ -169,7 +169,7 @@ void Opening::DropOurselves(const std::string& host, std::vector<asio::ip::addre
 TlsMode Opening::ModeOf(const std::string& host) const {
   const bool is_plain = !around_.options.use_starttls || around_.tls == nullptr ||
                         book_.IsPlainText(host, around_.clock.Steady());
-  return is_plain ? TlsMode::kNever : TlsMode::kOpportunistic;
+  return is_plain ? TlsMode::kOff : TlsMode::kOpportunistic;
 }
 
 void Opening::Note(Stage stage, SmtpReply reply) {

@@ -120,7 +120,7 @@ asio::awaitable<std::string> Client::Open(const Strings& words) {
   SmtpSessionOptions options;
   options.ehlo = "client.example";
   options.mx_host = "mx.example";
-  options.tls_mode = Has(words, "tls=never") ? TlsMode::kNever : TlsMode::kOpportunistic;
+  options.tls.mode = ParseTlsMode(ValueOf(words, "tls=")).value_or(TlsMode::kOpportunistic);
   options.tls_context = &tls_;
   options.timeouts = timeouts_;
   options.use_chunking = !Has(words, "chunking=off");

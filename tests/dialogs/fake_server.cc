@@ -56,6 +56,14 @@ class FakeServer::Connection {
     if (line.verb == "starttls") {
       co_return co_await StartTls();
     }
+    if (line.verb == "starttls-refused") {
+      // The client may have heard the end of the handshake before it breaks off (TLS 1.3).
+      const std::string fault = co_await StartTls();
+      if (!fault.empty()) {
+        co_return "";
+      }
+      co_return co_await ExpectEof();
+    }
     if (line.verb == "eof" || line.verb == "hang") {
       co_return co_await ExpectEof();
     }

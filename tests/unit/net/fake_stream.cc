@@ -44,8 +44,10 @@ asio::awaitable<Stream::IoResult> FakeStream::WriteSome(
   co_return IoResult(asio::error_code(), written.bytes.size());
 }
 
-asio::awaitable<asio::error_code> FakeStream::StartTls(TlsContext&, std::string) {
-  co_return asio::error::operation_not_supported;
+asio::awaitable<HandshakeResult> FakeStream::StartTls(TlsContext&, const TlsRequirement&) {
+  HandshakeResult result;
+  result.error = asio::error::operation_not_supported;
+  co_return result;
 }
 
 void FakeStream::Close() noexcept {

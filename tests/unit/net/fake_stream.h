@@ -28,7 +28,8 @@ class FakeStream final : public Stream {
   asio::any_io_executor executor() override { return timer_.get_executor(); }
   asio::awaitable<IoResult> ReadSome(asio::mutable_buffer into) override;
   asio::awaitable<IoResult> WriteSome(std::span<const asio::const_buffer> buffers) override;
-  asio::awaitable<asio::error_code> StartTls(TlsContext& context, std::string server_name) override;
+  asio::awaitable<HandshakeResult> StartTls(TlsContext& context,
+                                            const TlsRequirement& requirement) override;
   void Close() noexcept override;
   bool IsQuiet() noexcept override { return !is_closed_ && to_read_.empty(); }
   const TlsFacts* tls() const override { return nullptr; }
