@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "mail/ids.h"
+#include "mail/tls_mode.h"
 
 namespace sluice::egress {
 
@@ -20,6 +21,7 @@ struct PathLimits {
   int connections = 20;
   int messages_per_connection = 0;  // 0 = no limit
   int recipients_per_transaction = kDefaultRecipients;
+  TlsMode tls = TlsMode::kOpportunistic;
   friend bool operator==(const PathLimits&, const PathLimits&) = default;
 };
 

@@ -39,6 +39,7 @@ ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& ver
     report->tls_version = facts.tls->version;
     report->tls_cipher = facts.tls->cipher;
     report->tls_verified = facts.tls->peer_verified;
+    report->tls_detail = facts.tls->why_not_verified;
   }
   report->started_at = facts.started_at;
   report->duration = facts.duration;

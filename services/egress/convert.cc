@@ -80,6 +80,7 @@ void FillReport(const NumberedReport& numbered, v1::AttemptReport& out) {
     attempt.mutable_tls()->set_version(report.tls_version);
     attempt.mutable_tls()->set_cipher(report.tls_cipher);
     attempt.mutable_tls()->set_verified(report.tls_verified);
+    attempt.mutable_tls()->set_detail(report.tls_detail);
   }
   attempt.set_started_at_micros(ToMicros(report.started_at));
   attempt.set_duration_micros(report.duration.count());
@@ -152,6 +153,7 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
     if (from.limits().recipients_per_transaction() > 0) {
       source.limits.recipients_per_transaction = from.limits().recipients_per_transaction();
     }
+    source.limits.tls = ParseTlsMode(from.limits().tls()).value_or(TlsMode::kOpportunistic);
     sources.push_back(std::move(source));
   }
   return sources;

@@ -104,6 +104,7 @@ asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
   result_.address = address.to_string();
   OpenResult opened = co_await Open(host, address, ModeOf(host));
   if (opened.session == nullptr && opened.retry_in_plain_text) {
+    // RFC 7435: broken TLS is no worse than none, and no reason to lose mail.
     book_.UsePlainText(host, around_.clock.Steady());
     opened = co_await Open(host, address, TlsMode::kOff);
   }
@@ -167,9 +168,10 @@ void Opening::DropOurselves(const std::string& host, std::vector<asio::ip::addre
 }
 
 TlsMode Opening::ModeOf(const std::string& host) const {
+  const TlsMode mode = request_.source->assigned.limits.tls;
   const bool is_plain = !around_.options.use_starttls || around_.tls == nullptr ||
                         book_.IsPlainText(host, around_.clock.Steady());
-  return is_plain ? TlsMode::kOff : TlsMode::kOpportunistic;
+  return is_plain && mode == TlsMode::kOpportunistic ? TlsMode::kOff : mode;
 }
 
 void Opening::Note(Stage stage, SmtpReply reply) {

@@ -21,6 +21,15 @@ void BindTimeouts(Config& config, SmtpTimeouts& timeouts) {
   config.Bind("smtp.timeout.idle", timeouts.idle, "How long an unused connection is kept.");
 }
 
+void BindTls(Config& config, TlsClientOptions& tls) {
+  config.Bind("smtp.tls.ca_file", tls.ca_file,
+              "PEM file of the authorities that may vouch for MX hosts; default the system's.");
+  config.Bind("smtp.tls.min_version", tls.min_version, "Lowest TLS version: 1.0 to 1.3.");
+  config.Bind("smtp.tls.certificate", tls.certificate_file,
+              "PEM file of a certificate for servers that ask for one; default none.");
+  config.Bind("smtp.tls.key", tls.key_file, "PEM file of its private key.");
+}
+
 }  // namespace
 
 EgressOptions::EgressOptions() { timeouts.idle = std::chrono::seconds(10); }
@@ -48,6 +57,7 @@ void EgressOptions::Bind(Config& config) {
               "Delivers to loopback and to its own addresses. Never for real mail.");
   config.Bind("smtp.port", smtp_port, 1, 65535, "Port of the MX hosts.");
   config.Bind("smtp.starttls", smtp_starttls, "Encrypts where the peer offers it.");
+  BindTls(config, smtp_tls);
   BindTimeouts(config, timeouts);
   config.Bind("dkim.directory", key_directory,
               "Where the key files are that the policy names; looked at every second.");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "net/tls.h"
 #include "smtp/timeouts.h"
 #include "wire/credentials.h"
 #include "wire/health_server.h"
@@ -27,6 +28,7 @@ struct EgressOptions {
 
   int64_t smtp_port = 25;
   bool smtp_starttls = true;
+  TlsClientOptions smtp_tls;
   SmtpTimeouts timeouts;
 
   std::string key_directory = "/etc/sluice/dkim";

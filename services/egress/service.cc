@@ -113,7 +113,7 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
   }
   telemetry::Metrics metrics;
   metrics.AddProcess(wire::Version());
-  ASSIGN_OR_RETURN(const auto tls, TlsContext::CreateClient());
+  ASSIGN_OR_RETURN(const auto tls, TlsContext::CreateClient(options.smtp_tls));
   ASSIGN_OR_RETURN(auto resolver, MakeResolver(options, clock));
   ASSIGN_OR_RETURN(const auto exposer, StartMetrics(options, metrics));
   ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));

@@ -63,6 +63,7 @@ struct Report {
   std::string tls_version;  // empty = plain text
   std::string tls_cipher;
   bool tls_verified = false;
+  std::string tls_detail;  // why not
   Instant started_at{};
   Duration duration{0};
   bool possible_duplicate = false;

@@ -26,7 +26,7 @@ void SetTime(Instant at, google::protobuf::Timestamp& out) {
   out.set_nanos(static_cast<int32_t>((at - seconds).count() * 1000));
 }
 
-// "TLSv1.3 CIPHER verified", "TLSv1.3 CIPHER" or "".
+// "TLSv1.3 CIPHER verified", "TLSv1.3 CIPHER WHY NOT", "TLSv1.3 CIPHER" or "".
 void SetTls(std::string_view text, v1::TlsFacts& out) {
   const size_t first = text.find(' ');
   out.set_version(std::string(text.substr(0, first)));
@@ -34,7 +34,10 @@ void SetTls(std::string_view text, v1::TlsFacts& out) {
   text.remove_prefix(first + 1);
   const size_t second = text.find(' ');
   out.set_cipher(std::string(text.substr(0, second)));
-  out.set_verified(second != std::string_view::npos && text.substr(second + 1) == "verified");
+  if (second == std::string_view::npos) return;
+  text.remove_prefix(second + 1);
+  out.set_verified(text == "verified");
+  if (!out.verified()) out.set_detail(std::string(text));
 }
 
 v1::Disposition DispositionOf(const std::string& kind) {

@@ -37,8 +37,9 @@ AttemptReport ReportFrom(v1::AttemptReport& from) {
   out.reply = std::move(*attempt.mutable_reply()->mutable_text());
   out.reply_code = attempt.reply().code();
   out.reply_class = std::move(*attempt.mutable_reply_class());
-  if (attempt.has_tls() && !attempt.tls().version().empty()) {
-    out.tls = Cat(attempt.tls().version(), " ", attempt.tls().cipher(), attempt.tls().verified() ? " verified" : "");
+  if (const v1::TlsFacts& tls = attempt.tls(); !tls.version().empty()) {
+    const std::string_view proved = tls.verified() ? "verified" : std::string_view(tls.detail());
+    out.tls = Cat(tls.version(), " ", tls.cipher(), proved.empty() ? "" : " ", proved);
   }
   out.started_at = FromMicros(attempt.started_at_micros());
   out.duration_micros = attempt.duration_micros();
@@ -141,6 +142,7 @@ v1::Assignment ToProto(const std::vector<AssignedSource>& sources) {
     to.mutable_limits()->set_connections(source.connections);
     to.mutable_limits()->set_messages_per_connection(source.messages_per_connection);
     to.mutable_limits()->set_recipients_per_transaction(source.recipients_per_transaction);
+    to.mutable_limits()->set_tls(source.tls);
   }
   return out;
 }

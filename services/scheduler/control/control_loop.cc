@@ -31,6 +31,7 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
       if (rule.connections) out.connections = *rule.connections;
       if (rule.messages_per_connection) out.messages_per_connection = *rule.messages_per_connection;
       if (rule.recipients_per_transaction) out.recipients_per_transaction = *rule.recipients_per_transaction;
+      if (rule.tls) out.tls = ToString(*rule.tls);
     }
   }
   return out;
@@ -40,7 +41,7 @@ bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const AssignedSource& x, const AssignedSource& y) {
     return x.name == y.name && x.bind == y.bind && x.ehlo == y.ehlo && x.epoch == y.epoch &&
            x.connections == y.connections && x.messages_per_connection == y.messages_per_connection &&
-           x.recipients_per_transaction == y.recipients_per_transaction;
+           x.recipients_per_transaction == y.recipients_per_transaction && x.tls == y.tls;
   });
 }
 
