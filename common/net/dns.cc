@@ -47,6 +47,8 @@ class AddressQuestion {
   std::chrono::seconds ttl_ = std::chrono::seconds::max();
 };
 
+std::string NotAName(std::string_view name) { return Cat(Quoted(name), " is not a name"); }
+
 class UnboundResolver final : public Resolver {
  public:
   UnboundResolver(const ResolverOptions& options, const Clock& clock) : client_(options, clock) {}
@@ -93,12 +95,60 @@ class UnboundResolver final : public Resolver {
     }
   }
 
+  void ResolveTxt(std::string_view text, TextCallback callback) override {
+    const std::string name = NormaliseHostName(text);
+    if (name.empty()) {
+      TextAnswer none;
+      none.status = DnsStatus::kNxDomain;
+      none.detail = NotAName(text);
+      callback(none);
+      return;
+    }
+    client_.Ask(name, RecordType::kTxt,
+                [callback = std::move(callback)](const DnsClient::Records& records,
+                                                 std::chrono::seconds ttl) {
+                  TextAnswer answer = MakeTextAnswer(*records);
+                  answer.ttl = ttl;
+                  callback(answer);
+                });
+  }
+
+  void ResolveTlsa(std::string_view text, TlsaCallback callback) override {
+    const std::string name = NormaliseHostName(text);
+    if (name.empty()) {
+      TlsaAnswer none;
+      none.status = DnsStatus::kNxDomain;
+      none.detail = NotAName(text);
+      callback(none);
+      return;
+    }
+    client_.Ask(name, RecordType::kTlsa,
+                [callback = std::move(callback)](const DnsClient::Records& records,
+                                                 std::chrono::seconds ttl) {
+                  TlsaAnswer answer = MakeTlsaAnswer(*records);
+                  answer.ttl = ttl;
+                  callback(answer);
+                });
+  }
+
  private:
   DnsClient client_;
   std::atomic<size_t> address_question_count_ = 0;
 };
 
 }  // namespace
+
+void Resolver::ResolveTxt(std::string_view, TextCallback callback) {
+  TextAnswer none;
+  none.status = DnsStatus::kNoData;
+  callback(none);
+}
+
+void Resolver::ResolveTlsa(std::string_view, TlsaCallback callback) {
+  TlsaAnswer none;
+  none.status = DnsStatus::kNoData;
+  callback(none);
+}
 
 absl::StatusOr<std::unique_ptr<Resolver>> CreateResolver(const ResolverOptions& options,
                                                          const Clock& clock) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "mail/mx_host.h"
+#include "smtp/tlsa.h"
 
 namespace sluice {
 
@@ -37,6 +38,7 @@ struct MxAnswer {
   DnsStatus status = DnsStatus::kTempFail;  // kOk, kNxDomain or kTempFail
   MxKind kind = MxKind::kMx;                // when kOk
   std::vector<MxHost> hosts;  // by preference, then name; at most kMaxMxHosts; no duplicates
+  bool is_secure = false;     // DNSSEC proved it, or that there are no such records
   std::chrono::seconds ttl{0};
   std::string detail;  // what went wrong, for logs
 };
@@ -49,10 +51,28 @@ struct AddressAnswer {
   std::vector<std::string>
       addresses;          // canonical text, in the order asked for; at most kMaxAddresses
   bool is_alias = false;  // the host is a CNAME (RFC 2181 §10.3 forbids it for MX targets)
+  std::string canonical_name;  // of an alias: where it leads
+  bool is_secure = false;      // DNSSEC proved all of it, aliases included
   std::chrono::seconds ttl{0};
   std::string detail;
 };
 constexpr size_t kMaxAddresses = 30;
+
+// TXT records, the strings of each joined.
+struct TextAnswer {
+  DnsStatus status = DnsStatus::kTempFail;
+  std::vector<std::string> texts;
+  std::chrono::seconds ttl{0};
+  std::string detail;
+};
+
+struct TlsaAnswer {
+  DnsStatus status = DnsStatus::kTempFail;
+  std::vector<TlsaRecord> records;  // as they were found, usable or not
+  bool is_secure = false;
+  std::chrono::seconds ttl{0};
+  std::string detail;
+};
 
 // Thread-safe. A callback runs exactly once: on the caller's thread before the call returns when
 // the answer is cached, else on the resolver's own thread, where it must not block. When the
@@ -69,6 +89,12 @@ class Resolver {
   // An address instead of a name gives kNoData: it is no host.
   virtual void ResolveAddresses(std::string_view host, AddressFamily family,
                                 AddressCallback callback) = 0;
+  using TextCallback = std::function<void(const TextAnswer&)>;
+  using TlsaCallback = std::function<void(const TlsaAnswer&)>;
+  // Fakes that know no such records need not say so.
+  virtual void ResolveTxt(std::string_view name, TextCallback callback);
+  // `name` such as "_25._tcp.mx.example".
+  virtual void ResolveTlsa(std::string_view name, TlsaCallback callback);
 };
 
 struct ResolverOptions {
@@ -77,6 +103,9 @@ struct ResolverOptions {
   std::vector<std::string> forwarders;
   // Without forwarders: the name servers of this file, or, if empty, full recursion from the root.
   std::string resolv_conf = "/etc/resolv.conf";
+  // File with trust anchors (DS or DNSKEY records) that answers are validated against; empty = no
+  // DNSSEC: nothing is secure. With it, forwarders must hand DNSSEC records on.
+  std::string trust_anchors = {};
   Duration timeout = std::chrono::seconds(20);  // of one question, as a whole
   size_t max_pending = 2000;     // questions under way; more are answered kTempFail at once
   size_t cache_entries = 20000;  // decoded answers kept in front of libunbound

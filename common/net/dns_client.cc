@@ -33,6 +33,7 @@ DnsRecords ToRecords(int error, const ub_result* result) {
     return records;
   }
   records.ttl = std::chrono::seconds(std::max(result->ttl, 0));
+  records.is_secure = result->secure != 0;
   if (result->bogus != 0) {
     records.detail = Cat("DNSSEC: ", result->why_bogus != nullptr ? result->why_bogus : "bogus");
   } else if (result->havedata != 0) {
@@ -40,8 +41,10 @@ DnsRecords ToRecords(int error, const ub_result* result) {
     for (size_t i = 0; result->data[i] != nullptr && i < kMaxRecords; ++i) {
       records.data.emplace_back(result->data[i], static_cast<size_t>(result->len[i]));
     }
-    records.is_alias = result->canonname != nullptr &&
-                       NormaliseHostName(result->canonname) != NormaliseHostName(result->qname);
+    const std::string canonical =
+        result->canonname == nullptr ? "" : NormaliseHostName(result->canonname);
+    records.is_alias = result->canonname != nullptr && canonical != NormaliseHostName(result->qname);
+    records.canonical_name = records.is_alias ? canonical : "";
   } else if (result->nxdomain != 0) {
     records.status = DnsStatus::kNxDomain;
   } else if (result->rcode == 0) {
@@ -70,6 +73,14 @@ absl::Status DnsClient::Configure() {
   RETURN_IF_ERROR(SetOption("rrset-cache-size:", "4m"));
   RETURN_IF_ERROR(
       SetOption("num-queries-per-thread:", Cat(std::max<size_t>(options_.max_pending, 16))));
+  if (!options_.trust_anchors.empty()) {
+    const int error = ub_ctx_add_ta_file(context_, options_.trust_anchors.c_str());
+    // The file is read late, and a missing one is taken for an empty one.
+    if (error != 0 || ::access(options_.trust_anchors.c_str(), R_OK) != 0) {
+      return absl::InvalidArgumentError(
+          Cat("cannot read the trust anchors of '", options_.trust_anchors, "'"));
+    }
+  }
   const bool is_recursive = options_.forwarders.empty() && options_.resolv_conf.empty();
   return is_recursive ? absl::OkStatus() : SetServers();
 }

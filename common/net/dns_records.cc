@@ -149,6 +149,7 @@ MxAnswer MakeMxAnswer(std::string_view domain, const DnsRecords& mx) {
   MxAnswer answer;
   answer.status = mx.status;
   answer.ttl = mx.ttl;
+  answer.is_secure = mx.is_secure;
   answer.detail = mx.detail;
   if (mx.status == DnsStatus::kNoData) {
     answer.status = DnsStatus::kOk;
@@ -184,14 +185,50 @@ AddressAnswer MakeAddressAnswer(AddressFamily family, const DnsRecords* a, const
   }
   answer.status = Combine(answers);
   answer.ttl = answers.front()->ttl;
+  answer.is_secure = true;
   for (const DnsRecords* records : answers) {
     answer.is_alias |= records->is_alias;
+    answer.is_secure &= records->is_secure;
+    if (records->is_alias) {
+      answer.canonical_name = records->canonical_name;
+    }
     answer.ttl = std::min(answer.ttl, records->ttl);
     Append(answer.detail, answer.detail.empty() || records->detail.empty() ? "" : "; ",
            records->detail);
   }
   if (answer.status == DnsStatus::kOk && answer.addresses.empty()) {
     answer.status = DnsStatus::kNoData;
+  }
+  return answer;
+}
+
+TextAnswer MakeTextAnswer(const DnsRecords& txt) {
+  TextAnswer answer;
+  answer.status = txt.status;
+  answer.ttl = txt.ttl;
+  answer.detail = txt.detail;
+  for (const std::string& data : txt.data) {
+    std::string text;
+    std::string_view rest = data;
+    while (!rest.empty()) {
+      const auto length = static_cast<unsigned char>(rest.front());
+      Append(text, rest.substr(1, length));
+      rest.remove_prefix(std::min<size_t>(rest.size(), 1 + size_t{length}));
+    }
+    answer.texts.push_back(std::move(text));
+  }
+  return answer;
+}
+
+TlsaAnswer MakeTlsaAnswer(const DnsRecords& tlsa) {
+  TlsaAnswer answer;
+  answer.status = tlsa.status;
+  answer.is_secure = tlsa.is_secure;
+  answer.ttl = tlsa.ttl;
+  answer.detail = tlsa.detail;
+  for (const std::string& data : tlsa.data) {
+    // One that is cut off is a record all the same, and not a usable one.
+    answer.records.push_back(ParseTlsa(data).value_or(TlsaRecord()));
   }
   return answer;
 }

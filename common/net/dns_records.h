@@ -17,6 +17,8 @@ struct DnsRecords {
   std::vector<std::string>
       data;  // record data in wire format, names uncompressed; at most kMaxRecords
   bool is_alias = false;
+  std::string canonical_name;  // when is_alias
+  bool is_secure = false;      // proved by DNSSEC
   std::chrono::seconds ttl{0};
   std::string detail;
 };
@@ -28,6 +30,8 @@ std::string NormaliseHostName(std::string_view name);
 
 // `domain` is normalised.
 MxAnswer MakeMxAnswer(std::string_view domain, const DnsRecords& mx);
+TextAnswer MakeTextAnswer(const DnsRecords& txt);
+TlsaAnswer MakeTlsaAnswer(const DnsRecords& tlsa);
 // Either may be null: not asked for. Never both. The addresses of a family begin with another one
 // for each `rotation`, so that a cached answer does not send everybody to the same address.
 AddressAnswer MakeAddressAnswer(AddressFamily family, const DnsRecords* a, const DnsRecords* aaaa,

@@ -263,6 +263,7 @@ TlsFacts FactsOf(SSL* ssl) {
   const long result = SSL_get_verify_result(ssl);
   facts.peer_verified = result == X509_V_OK;
   if (!facts.peer_verified) {
+    facts.why_not = FailureOf(result);
     facts.why_not_verified = X509_verify_cert_error_string(result);
   }
   facts.resumed = SSL_session_reused(ssl) == 1;

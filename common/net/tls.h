@@ -25,7 +25,8 @@ struct TlsFacts {
   std::string cipher;   // "TLS_AES_256_GCM_SHA384"
   // The peer proved its name, whether that was asked for or not.
   bool peer_verified = false;
-  // Otherwise why not, for people: "self-signed certificate".
+  // Otherwise why not, and the same for people: "self-signed certificate".
+  TlsFailure why_not = TlsFailure::kNone;
   std::string why_not_verified = {};
   bool resumed = false;  // the session of an earlier connection
 

@@ -23,6 +23,7 @@ class App {
     AddKeyVerbs();
     AddSend();
     AddSuppressionVerbs();
+    AddTlsReportVerbs();
     app_.add_subcommand("status", "Services, shards, sources and who holds them, queue by provider")
         ->callback([this] { run_ = [this] { return Status(context_); }; });
   }
@@ -127,6 +128,33 @@ class App {
     send->callback([this] { run_ = [this] { return Send(context_, send_); }; });
   }
 
+  void AddTlsReportVerbs() {
+    CLI::App* all = app_.add_subcommand("tlsrpt", "TLS reports that recipient domains want");
+    all->require_subcommand(1);
+    all->fallthrough();
+    const auto verb = [&](const char* name, const char* help, auto run) {
+      CLI::App* one = all->add_subcommand(name, help);
+      one->add_option("--day", tls_report_.day, "UTC, such as 2026-11-25")->required();
+      one->callback([this, run] { run_ = [this, run] { return run(context_, tls_report_); }; });
+      return one;
+    };
+    const auto takes_reporter = [&](CLI::App* one) {
+      one->add_option("--organization", tls_report_.organization, "Who reports")->required();
+      one->add_option("--contact", tls_report_.contact, "Address for questions; From of the mail")
+          ->required();
+    };
+    verb("list", "Domains and what their sessions came to", TlsReportList);
+    CLI::App* show = verb("show", "The document for one domain", TlsReportShow);
+    show->add_option("domain", tls_report_.domain, "Recipient domain")->required();
+    takes_reporter(show);
+    CLI::App* send = verb("send", "Submits the reports as mail; again is safe", TlsReportSend);
+    send->add_option("--domain", tls_report_.domain, "Only this recipient domain");
+    takes_reporter(send);
+    send->add_option("--stream", tls_report_.stream, "Kind of mail, as named in the policy")
+        ->required();
+    send->add_option("--key", context_.key, "API key; SLUICE_KEY");
+  }
+
   void AddSuppressionVerbs() {
     CLI::App* all = app_.add_subcommand("suppression", "Addresses that are not sent to");
     all->require_subcommand(1);
@@ -172,6 +200,7 @@ class App {
   ApplyOptions apply_;
   SendOptions send_;
   SuppressionOptions suppression_;
+  TlsReportOptions tls_report_;
   std::string timeout_ = "30s", file_, tenant_, label_, id_;
   int64_t revision_ = 0;
   int limit_ = 20;

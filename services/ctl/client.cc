@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "sluice/v1/admin.grpc.pb.h"
 #include "sluice/v1/submission.grpc.pb.h"
+#include "sluice/v1/tls_report.grpc.pb.h"
 #include "wire/channel.h"
 #include "wire/health.h"
 #include "wire/status.h"
@@ -108,6 +109,16 @@ absl::Status AdminClient::Call(const v1::ListSuppressionsRequest& request,
 absl::Status AdminClient::Call(const v1::UpdateSuppressionsRequest& request,
                                v1::UpdateSuppressionsResponse* response) {
   return Follow(&v1::AdminService::Stub::UpdateSuppressions, request, response);
+}
+
+absl::Status CallListTlsResults(const Context& context, const v1::ListTlsResultsRequest& request,
+                                v1::ListTlsResultsResponse* response) {
+  ASSIGN_OR_RETURN(const auto channel, Dial(context, context.admin));
+  grpc::ClientContext call;
+  call.set_deadline(std::chrono::system_clock::now() + context.timeout);
+  const auto stub = v1::TlsReportService::NewStub(channel);
+  return WithAddress(wire::FromGrpc(stub->ListTlsResults(&call, request, response)),
+                     "the scheduler (--admin, SLUICE_ADMIN)", context.admin);
 }
 
 absl::Status CallSubmit(const Context& context, const v1::SubmitRequest& request,

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "ctl/context.h"
 #include "sluice/v1/admin.pb.h"
+#include "sluice/v1/tls_report.pb.h"
 
 namespace sluice::ctl {
 
@@ -39,6 +40,8 @@ class AdminClient {
   std::unique_ptr<Connection> connection_;
 };
 
+absl::Status CallListTlsResults(const Context& context, const v1::ListTlsResultsRequest& request,
+                                v1::ListTlsResultsResponse* response);
 // Submits with the context's key.
 absl::Status CallSubmit(const Context& context, const v1::SubmitRequest& request,
                         v1::SubmitResponse* response);

@@ -38,6 +38,18 @@ int Send(const Context& context, const SendOptions& options);
 
 int Status(const Context& context);
 
+struct TlsReportOptions {
+  std::string day;     // UTC, "2026-11-25"
+  std::string domain;  // empty = every one
+  std::string organization, contact, stream;
+};
+// Domains that want reports, with what their sessions came to.
+int TlsReportList(const Context& context, const TlsReportOptions& options);
+// The document for one domain.
+int TlsReportShow(const Context& context, const TlsReportOptions& options);
+// Submits the reports as mail; again is safe.
+int TlsReportSend(const Context& context, const TlsReportOptions& options);
+
 struct SuppressionOptions {
   std::vector<std::string> addresses;
   std::string tenant;   // Empty = all tenants.

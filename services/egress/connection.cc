@@ -79,6 +79,7 @@ asio::awaitable<bool> Connection::Open() {
   host_ = std::move(opened.host);
   address_ = std::move(opened.address);
   session_ = std::move(opened.session);
+  tls_plan_ = std::move(opened.tls_plan);
   co_return true;
 }
 
@@ -137,7 +138,10 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   const SteadyInstant started = around.clock.Steady();
 
   recipients_.clear();
-  for (const EntryPtr& entry : shipment.entries) recipients_.push_back(entry->recipient);
+  for (const EntryPtr& entry : shipment.entries) {
+    recipients_.push_back(entry->recipient);
+    CountTls(*entry);
+  }
   const auto pieces = shipment.rendered->Pieces();
   SmtpTransaction transaction = TransactionOf(*shipment.rendered, pieces, recipients_);
   transaction.may_send = [&around, &shipment](size_t index) {
@@ -219,6 +223,20 @@ asio::awaitable<bool> Connection::Idle() {
   }
   if (is_idle_) path_.NoLongerIdle(*this);
   co_return false;
+}
+
+void Connection::CountTls(const Entry& entry) {
+  constexpr size_t kMostDomains = 1000;
+  if (entry.tls == nullptr || entry.tls->report_to.empty() ||
+      counted_domains_.size() >= kMostDomains ||
+      !counted_domains_.insert(entry.tls->domain).second) {
+    return;
+  }
+  TlsSession session = JudgeSession(tls_plan_, *entry.tls, host_, session_->tls());
+  session.source_address = source_->assigned.bind_address;
+  session.mx_host = host_;
+  session.mx_address = address_;
+  path_.around().tls_results.Add(*entry.tls, std::move(session), path_.around().clock.Now());
 }
 
 void Connection::Wake() {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,11 +50,15 @@ class Connection {
   // Waits for Wake. False: nothing came.
   asio::awaitable<bool> Idle();
   bool MayServeMore() const;
+  // For the report to the recipient's domain: once for each domain that uses the session.
+  void CountTls(const Entry& entry);
 
   Path& path_;
   BoundSourcePtr source_;  // as which it was opened
   std::string host_, address_;
   std::unique_ptr<SmtpSession> session_;
+  TlsPlan tls_plan_;  // by which it was opened
+  std::set<std::string, std::less<>> counted_domains_;
   std::vector<std::string_view> recipients_;  // of the transaction under way
   asio::steady_timer wake_;
   bool is_open_ = false;

@@ -197,4 +197,23 @@ v1::AssignmentResult ToProto(const BindResult& result) {
   return out;
 }
 
+v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results) {
+  v1::TlsResults message;
+  for (const auto& [result, count] : results) {
+    v1::TlsResult& out = *message.add_results();
+    out.set_day(result.day);
+    out.set_domain(result.domain);
+    out.set_report_to(result.report_to);
+    out.set_policy_type(std::string(ToString(result.policy)));
+    out.set_policy_text(result.policy_text);
+    out.set_failure(std::string(ToString(result.failure)));
+    out.set_source_address(result.source_address);
+    out.set_mx_host(result.mx_host);
+    out.set_mx_address(result.mx_address);
+    AppendSanitised(*out.mutable_detail(), result.detail, TlsResults::kMostDetailBytes);
+    out.set_sessions(count);
+  }
+  return message;
+}
+
 }  // namespace sluice::egress

@@ -9,6 +9,7 @@
 #include "egress/addresses.h"
 #include "egress/content_cache.h"
 #include "egress/custody.h"
+#include "egress/tls_results.h"
 #include "egress/work.h"
 #include "mail/signing_key.h"
 #include "sluice/v1/dispatch.pb.h"
@@ -24,5 +25,7 @@ std::vector<SigningKey> FromProto(const v1::SigningKeys& keys);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);
+
+v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results);
 
 }  // namespace sluice::egress

@@ -20,6 +20,8 @@ namespace {
 
 constexpr Duration kTickInterval = std::chrono::milliseconds(250);
 constexpr Duration kKeysInterval = std::chrono::seconds(1);
+constexpr Duration kTlsResultsInterval = std::chrono::seconds(5);
+constexpr size_t kMostTlsResults = 1000;
 constexpr size_t kMostDefaultThreads = 4;
 
 uint64_t RandomIncarnation() {
@@ -71,6 +73,18 @@ IoThread::Filter FilterOf(const std::shared_ptr<Session>& session, RecallOrder o
   };
 }
 
+std::unique_ptr<StsPolicies> MakeStsPolicies(const EgressOptions& options, EgressParts& parts) {
+  if (parts.https == nullptr) return nullptr;
+  StsPoliciesOptions sts;
+  sts.port = static_cast<int>(options.mta_sts_port);
+  sts.allows_loopback = options.testing;
+  const auto fetch = [https = parts.https.get()](HttpsRequest request,
+                                                 HttpsFetcher::Callback callback) {
+    https->Fetch(std::move(request), std::move(callback));
+  };
+  return std::make_unique<StsPolicies>(sts, *parts.resolver, parts.clock, fetch);
+}
+
 }  // namespace
 
 Egress::Egress(const EgressOptions& options, EgressParts parts)
@@ -84,11 +98,15 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
       table_(ThreadCount(options)),
       keys_(options.key_directory, options.token_file, parts_.logger),
       addresses_(options.bind_addresses, TestBindTcp),
+      sts_policies_(MakeStsPolicies(options, parts_)),
+      domain_tls_(*parts_.resolver, sts_policies_.get(), !options.dns_trust_anchors.empty()),
       around_{.custody = custody_,
               .contents = contents_,
               .resolver = *parts_.resolver,
               .keys = keys_,
               .tls = parts_.tls,
+              .domain_tls = domain_tls_,
+              .tls_results = tls_results_,
               .clock = parts_.clock,
               .logger = parts_.logger,
               .delivery_log = parts_.delivery_log,
@@ -280,6 +298,7 @@ void Egress::Tick() {
     GiveBack(around_, *entry, ReturnReason::kLease);
   }
   LookAtKeys(now);
+  TellTlsResults(now);
   SetGauges();
   tick_.expires_after(kTickInterval);
   tick_.async_wait([this](const asio::error_code& error) {
@@ -291,6 +310,17 @@ void Egress::LookAtKeys(SteadyInstant now) {
   if (now - keys_looked_at_ < kKeysInterval) return;
   keys_looked_at_ = now;
   keys_.Refresh();
+}
+
+void Egress::TellTlsResults(SteadyInstant now) {
+  if (now < tls_results_at_) return;
+  tls_results_at_ = now + kTlsResultsInterval;
+  for (auto& [address, link] : links_) {
+    if (link->session() == nullptr) continue;
+    std::vector<TlsResults::Counted> results = tls_results_.Take(kMostTlsResults);
+    if (!results.empty() && !link->Tell(results)) tls_results_.GiveBack(std::move(results));
+    return;
+  }
 }
 
 void Egress::SetGauges() {

@@ -27,6 +27,7 @@
 #include "egress/scheduler_link.h"
 #include "egress/source_table.h"
 #include "egress/surroundings.h"
+#include "net/https_fetch.h"
 
 namespace sluice::egress {
 
@@ -36,6 +37,8 @@ struct EgressParts {
   const Logger& logger;
   std::unique_ptr<Resolver> resolver;
   TlsContext* tls = nullptr;
+  // Null: no MTA-STS.
+  std::unique_ptr<HttpsFetcher> https;
   telemetry::DeliveryLog* delivery_log = nullptr;
   telemetry::Metrics& metrics;
 };
@@ -81,6 +84,8 @@ class Egress final : private LinkHost {
   void Tick();
 
   void LookAtKeys(SteadyInstant now);
+  // To the first scheduler that listens, every few seconds.
+  void TellTlsResults(SteadyInstant now);
   void SetGauges();
   // Waits until `is_done` or the time is over.
   template <class Predicate>
@@ -100,6 +105,9 @@ class Egress final : private LinkHost {
   // Held while a message of a scheduler is worked in: who takes it knows that all of it is with the
   // I/O threads.
   std::mutex intake_mutex_;
+  std::unique_ptr<StsPolicies> sts_policies_;
+  DomainTlsFinder domain_tls_;
+  TlsResults tls_results_;
   Surroundings around_;
   SignerPool signers_;
   std::vector<std::unique_ptr<IoThread>> threads_;
@@ -109,6 +117,7 @@ class Egress final : private LinkHost {
       asio::make_work_guard(control_);
   asio::steady_timer tick_{control_};
   SteadyInstant keys_looked_at_{};
+  SteadyInstant tls_results_at_{};  // when they are told next
   std::map<std::string, std::shared_ptr<SchedulerLink>> links_;  // by address; control thread
   std::thread control_thread_;
   std::unique_ptr<Dialer> dialer_;

@@ -71,6 +71,7 @@ Egress::~Egress() {
   signers_.Stop();
   // Answers its open questions into event loops that have stopped but still exist.
   parts_.resolver.reset();
+  parts_.https.reset();
   threads_.clear();
 }
 

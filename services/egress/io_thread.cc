@@ -17,18 +17,23 @@ namespace {
 
 // Sites of one name may have different hosts (policy/site.h), and mail never goes to another domain's MX. The order to try them
 // in does not make a path.
-std::string PathKey(const SiteName& site, const std::vector<std::string>& hosts) {
-  absl::InlinedVector<std::string_view, 8> sorted(hosts.begin(), hosts.end());
+// Connections are shared only by mail that wants the same of TLS.
+std::string PathKey(const Entry& entry) {
+  absl::InlinedVector<std::string_view, 8> sorted(entry.mx_hosts.begin(), entry.mx_hosts.end());
   std::sort(sorted.begin(), sorted.end());
-  std::string key = site.value();
+  std::string key = entry.site.value();
   for (const std::string_view host : sorted) Append(key, '|', host);
+  if (entry.tls != nullptr && !entry.tls->key.empty()) Append(key, '\n', entry.tls->key);
   return key;
 }
 
 }  // namespace
 
 IoThread::IoThread(const Surroundings& around, SignerPool& signers, size_t most_connections)
-    : around_(around), budget_(most_connections), desk_(signers, io_) {
+    : around_(around),
+      budget_(most_connections),
+      waiting_([this](const std::string& domain) { AskDomain(domain); }),
+      desk_(signers, io_) {
   Spawn(io_.get_executor(), TickForEver(), "egress tick");
   thread_ = std::thread([this] { io_.run(); });
 }
@@ -98,6 +103,21 @@ void IoThread::Tick(SteadyInstant now, Instant wall) {
 }
 
 void IoThread::TakeHere(std::vector<EntryPtr> entries) {
+  const SteadyInstant now = around_.clock.Steady();
+  for (EntryPtr& entry : entries) entry = waiting_.Pass(std::move(entry), now);
+  std::erase(entries, nullptr);
+  Place(std::move(entries));
+}
+
+void IoThread::AskDomain(const std::string& domain) {
+  around_.domain_tls.Find(domain, [this](DomainTlsPtr tls) {
+    asio::post(io_, [this, tls = std::move(tls)] {
+      Place(waiting_.Arrived(tls, around_.clock.Steady()));
+    });
+  });
+}
+
+void IoThread::Place(std::vector<EntryPtr> entries) {
   std::vector<Path*> touched;
   for (EntryPtr& entry : entries) {
     Path* path = PathOf(*entry);
@@ -114,7 +134,7 @@ void IoThread::TakeHere(std::vector<EntryPtr> entries) {
 Path* IoThread::PathOf(const Entry& entry) {
   const auto source = sources_.find(entry.source.value());
   if (source == sources_.end() || source->second.bound == nullptr) return nullptr;
-  std::unique_ptr<Path>& path = source->second.paths[PathKey(entry.site, entry.mx_hosts)];
+  std::unique_ptr<Path>& path = source->second.paths[PathKey(entry)];
   if (path == nullptr) {
     path = std::make_unique<Path>(around_, io_, budget_, desk_, source->second.bound);
   }
@@ -140,6 +160,7 @@ void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
 }
 
 void IoThread::GiveUpHere(const Filter& filter, ReturnReason reason) {
+  for (const EntryPtr& entry : waiting_.Extract(filter)) GiveBack(around_, *entry, reason);
   for (auto& [name, source] : sources_) {
     for (auto& [site, path] : source.paths) {
       for (const EntryPtr& entry : path->Extract(filter)) GiveBack(around_, *entry, reason);

@@ -17,6 +17,7 @@
 #include "egress/connection_budget.h"
 #include "egress/path.h"
 #include "egress/surroundings.h"
+#include "egress/waiting_room.h"
 
 namespace sluice::egress {
 
@@ -53,19 +54,23 @@ class IoThread {
 
   struct Source {
     BoundSourcePtr bound;  // null: given up, waiting for its connections to end
-    absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by site and MX hosts
+    absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by PathKey
   };
   void Run();
   asio::awaitable<void> TickForEver();
   // Gives back entries whose lease or time has ended, and forgets paths that nothing goes on in.
   void Tick(SteadyInstant now, Instant wall);
   void TakeHere(std::vector<EntryPtr> entries);
+  void AskDomain(const std::string& domain);
+  // To their paths; what is wished of TLS is known.
+  void Place(std::vector<EntryPtr> entries);
   void SetSourcesHere(std::vector<BoundSourcePtr> sources);
   void GiveUpHere(const Filter& filter, ReturnReason reason);
   Path* PathOf(const Entry& entry);
 
   const Surroundings& around_;
   ConnectionBudget budget_;
+  WaitingRoom waiting_;
   absl::flat_hash_map<std::string, Source> sources_;
   // After the sources: coroutines that it holds refer to paths.
   asio::io_context io_{1};

@@ -42,11 +42,16 @@ class Opening {
 
   asio::awaitable<Progress> TryHost(const std::string& host);
   asio::awaitable<Progress> TryAddress(const std::string& host, asio::ip::address address);
-  asio::awaitable<OpenResult> Open(const std::string& host, asio::ip::address address, TlsMode tls);
+  asio::awaitable<OpenResult> Open(const std::string& host, asio::ip::address address,
+                                   TlsRequirement tls);
+  // Empty answer when DANE does not apply to the host.
+  asio::awaitable<DaneAnswer> AskDane(const std::string& host);
+  // Opportunistic where TLS was found broken a while ago: plain text.
+  TlsRequirement RequirementNow(const std::string& host) const;
+  void CountFailure(const std::string& host, TlsFailure failure);
   // Empty: `result_` says why.
   asio::awaitable<std::vector<asio::ip::address>> AddressesOf(const std::string& host);
   void DropOurselves(const std::string& host, std::vector<asio::ip::address>& addresses);
-  TlsMode ModeOf(const std::string& host) const;
   void Note(Stage stage, SmtpReply reply);
   // Nothing of this host may be tried at all; final if that is so of every host.
   void NoteLoop(std::string text);
@@ -57,6 +62,7 @@ class Opening {
   HostBook& book_;
   const OpenRequest request_;
   OpenedSession result_;
+  AddressAnswer addresses_;  // of the host that is tried
   bool loops_here_ = false;
   std::optional<SmtpReply> loop_;
 };
@@ -85,7 +91,19 @@ asio::awaitable<OpenedSession> Opening::Run() {
 asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
   result_.host = host;
   result_.address.clear();
+  result_.tls_plan = TlsPlan();
   const std::vector<asio::ip::address> addresses = co_await AddressesOf(host);
+  if (!addresses.empty()) {
+    const DaneAnswer dane = co_await AskDane(host);
+    result_.tls_plan =
+        PlanTls(request_.source->assigned.limits.tls, request_.tls.get(), host, dane);
+  }
+  if (result_.tls_plan.refusal.has_value() && !addresses.empty()) {
+    CountFailure(host, result_.tls_plan.failure);
+    Note(Stage::kStarttls, *result_.tls_plan.refusal);
+    // Not the host's fault: mail of other domains may go there.
+    co_return Progress::kNext;
+  }
   for (const asio::ip::address& address : addresses) {
     if (co_await TryAddress(host, address) == Progress::kDone) {
       book_.Worked(host);
@@ -102,11 +120,18 @@ asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
 asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
                                                        asio::ip::address address) {
   result_.address = address.to_string();
-  OpenResult opened = co_await Open(host, address, ModeOf(host));
+  TlsRequirement requirement = RequirementNow(host);
+  OpenResult opened = co_await Open(host, address, std::move(requirement));
+  if (opened.session == nullptr && opened.tls_failure != TlsFailure::kNone) {
+    Note(opened.outcome.stage, opened.outcome.reply);
+    CountFailure(host, opened.tls_failure);
+  }
   if (opened.session == nullptr && opened.retry_in_plain_text) {
     // RFC 7435: broken TLS is no worse than none, and no reason to lose mail.
     book_.UsePlainText(host, around_.clock.Steady());
-    opened = co_await Open(host, address, TlsMode::kOff);
+    TlsRequirement plain;
+    plain.mode = TlsMode::kOff;
+    opened = co_await Open(host, address, std::move(plain));
   }
   result_.is_bind_failure = opened.outcome.ending == Ending::kBindFailed;
   Note(opened.outcome.stage, std::move(opened.outcome.reply));
@@ -115,11 +140,11 @@ asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
 }
 
 asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::address address,
-                                          TlsMode tls) {
+                                          TlsRequirement tls) {
   SmtpSessionOptions options;
   options.ehlo = request_.source->assigned.ehlo;
   options.mx_host = host;
-  options.tls.mode = tls;
+  options.tls = std::move(tls);
   options.tls_context = around_.tls;
   options.timeouts = around_.options.timeouts;
   const asio::ip::tcp::endpoint peer(address,
@@ -128,7 +153,23 @@ asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::add
                                        std::move(options));
 }
 
+// RFC 7672 §2.2: only for hosts that DNSSEC proves to be the domain's.
+asio::awaitable<DaneAnswer> Opening::AskDane(const std::string& host) {
+  DaneAnswer answer;
+  if (request_.tls == nullptr) co_return answer;
+  const std::vector<std::string>& hosts = request_.tls->secure_hosts;
+  if (std::find(hosts.begin(), hosts.end(), host) == hosts.end()) co_return answer;
+  for (const std::string& base : TlsaBaseDomains(host, addresses_)) {
+    std::string name = TlsaName(base, around_.options.smtp_port);
+    const TlsaAnswer found = co_await ResolveTlsa(around_.resolver, executor_, std::move(name));
+    answer = JudgeTlsa(base, found);
+    if (answer.state != DaneState::kNone) break;
+  }
+  co_return answer;
+}
+
 asio::awaitable<std::vector<asio::ip::address>> Opening::AddressesOf(const std::string& host) {
+  addresses_ = AddressAnswer();
   std::vector<asio::ip::address> addresses;
   const bool is_v4 = request_.source->address.is_v4();
   if (const auto literal = ParseLiteral(host)) {
@@ -136,6 +177,7 @@ asio::awaitable<std::vector<asio::ip::address>> Opening::AddressesOf(const std::
   } else {
     const AddressFamily family = is_v4 ? AddressFamily::kIpv4Only : AddressFamily::kIpv6Only;
     const AddressAnswer answer = co_await ResolveHost(around_.resolver, executor_, host, family);
+    addresses_ = answer;
     if (answer.status == DnsStatus::kTempFail) {
       Note(Stage::kDns, LocalReply({4, 4, 3}, Cat("cannot look up ", host, ": ", answer.detail)));
       co_return addresses;
@@ -167,11 +209,24 @@ void Opening::DropOurselves(const std::string& host, std::vector<asio::ip::addre
     NoteLoop(Cat("mail for ", host, " loops back to this host"));
 }
 
-TlsMode Opening::ModeOf(const std::string& host) const {
-  const TlsMode mode = request_.source->assigned.limits.tls;
+TlsRequirement Opening::RequirementNow(const std::string& host) const {
+  TlsRequirement requirement = result_.tls_plan.requirement;
   const bool is_plain = !around_.options.use_starttls || around_.tls == nullptr ||
                         book_.IsPlainText(host, around_.clock.Steady());
-  return is_plain && mode == TlsMode::kOpportunistic ? TlsMode::kOff : mode;
+  if (is_plain && requirement.mode == TlsMode::kOpportunistic) requirement.mode = TlsMode::kOff;
+  return requirement;
+}
+
+void Opening::CountFailure(const std::string& host, TlsFailure failure) {
+  if (request_.tls == nullptr) return;
+  TlsSession session;
+  session.policy = result_.tls_plan.policy;
+  session.failure = failure;
+  session.source_address = request_.source->assigned.bind_address;
+  session.mx_host = host;
+  session.mx_address = result_.address;
+  session.detail = result_.reply.text;
+  around_.tls_results.Add(*request_.tls, std::move(session), around_.clock.Now());
 }
 
 void Opening::Note(Stage stage, SmtpReply reply) {

@@ -12,6 +12,7 @@
 
 #include "egress/host_book.h"
 #include "egress/surroundings.h"
+#include "egress/tls_plan.h"
 #include "net/smtp_session.h"
 
 namespace sluice::egress {
@@ -22,6 +23,7 @@ struct OpenedSession {
   bool is_bind_failure = false;          // the source is not on this host; `reply` tells
   Stage stage = Stage::kConnect;
   SmtpReply reply;
+  TlsPlan tls_plan;  // by which it was opened
 };
 
 struct OpenRequest {
@@ -29,6 +31,7 @@ struct OpenRequest {
   std::vector<std::string> hosts;  // names or address literals
   // A host of this name stands for itself (implicit MX) and may be an alias; an MX host may not.
   std::string recipient_domain;
+  DomainTlsPtr tls;  // may be null
 };
 
 // `around` and `book` outlive the coroutine; it runs on the executor's only thread.

@@ -44,6 +44,9 @@ void EgressOptions::Bind(Config& config) {
   config.Bind("bind_addresses", bind_addresses,
               "Local addresses that may be bound; empty = any that a test bind proves.");
   config.Bind("dns.forwarders", dns_forwarders, "ADDR@PORT of resolvers; default the system's.");
+  config.Bind("dns.trust_anchors", dns_trust_anchors,
+              "File of DNSSEC trust anchors, such as /usr/share/dns/root.key: answers are validated, "
+              "DANE is used. The forwarders must hand DNSSEC on. Default none.");
   config.Bind("lock.directory", lock_directory,
               "Where the lock file is that lets one process use an egress_id.");
   config.Bind("io_threads", io_threads, 0, kMostThreads, "I/O threads; 0 = one a core, at most 4.");
@@ -58,6 +61,9 @@ void EgressOptions::Bind(Config& config) {
   config.Bind("smtp.port", smtp_port, 1, 65535, "Port of the MX hosts.");
   config.Bind("smtp.starttls", smtp_starttls, "Encrypts where the peer offers it.");
   BindTls(config, smtp_tls);
+  config.Bind("mta_sts.enabled", mta_sts, "Obeys the MTA-STS policies of recipient domains.");
+  config.Bind("mta_sts.port", mta_sts_port, 1, 65535,
+              "Port of the servers that hold them; another than 443 only for trials.");
   BindTimeouts(config, timeouts);
   config.Bind("dkim.directory", key_directory,
               "Where the key files are that the policy names; looked at every second.");

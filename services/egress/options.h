@@ -19,6 +19,7 @@ struct EgressOptions {
   wire::CredentialsConfig dispatch;
   std::vector<std::string> bind_addresses;
   std::vector<std::string> dns_forwarders;
+  std::string dns_trust_anchors;
   std::string lock_directory = "/tmp";
   int64_t io_threads = 0;  // 0 = one a core, at most four
   int64_t credit_entries = 2000;
@@ -29,6 +30,8 @@ struct EgressOptions {
   int64_t smtp_port = 25;
   bool smtp_starttls = true;
   TlsClientOptions smtp_tls;
+  bool mta_sts = true;
+  int64_t mta_sts_port = 443;
   SmtpTimeouts timeouts;
 
   std::string key_directory = "/etc/sluice/dkim";

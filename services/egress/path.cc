@@ -91,6 +91,7 @@ std::optional<OpenRequest> Path::NextRequest() const {
   OpenRequest request;
   request.source = source_;
   request.hosts = next->mx_hosts;
+  request.tls = next->tls;
   const size_t at = next->recipient.rfind('@');
   if (at != std::string::npos) request.recipient_domain = next->recipient.substr(at + 1);
   return request;

@@ -13,5 +13,7 @@ namespace sluice::egress {
 // Resumes on `executor`, whichever thread answered. The resolver outlives the coroutine.
 asio::awaitable<AddressAnswer> ResolveHost(Resolver& resolver, asio::any_io_executor executor,
                                            std::string host, AddressFamily family);
+asio::awaitable<TlsaAnswer> ResolveTlsa(Resolver& resolver, asio::any_io_executor executor,
+                                        std::string name);
 
 }  // namespace sluice::egress

@@ -225,6 +225,14 @@ void SchedulerLink::TellDrain() {
   run_->control->Send(std::move(request));
 }
 
+bool SchedulerLink::Tell(const std::vector<TlsResults::Counted>& results) {
+  if (session() == nullptr) return false;
+  v1::ControlRequest request;
+  *request.mutable_tls_results() = ToProto(results);
+  run_->control->Send(std::move(request));
+  return true;
+}
+
 std::shared_ptr<Session> SchedulerLink::session() const {
   return run_ == nullptr ? nullptr : run_->session;
 }

@@ -19,6 +19,7 @@
 #include "egress/addresses.h"
 #include "egress/custody.h"
 #include "egress/session.h"
+#include "egress/tls_results.h"
 #include "mail/signing_key.h"
 
 namespace grpc {
@@ -88,6 +89,8 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   // To the scheduler, if it is connected.
   void Tell(const std::vector<BindResult>& results);
   void TellDrain();
+  // False: it is not connected.
+  bool Tell(const std::vector<TlsResults::Counted>& results);
   // Ends the session and dials no more.
   void Stop();
 

@@ -81,7 +81,16 @@ absl::StatusOr<std::unique_ptr<Resolver>> MakeResolver(const EgressOptions& opti
                                                        const Clock& clock) {
   ResolverOptions resolver;
   resolver.forwarders = options.dns_forwarders;
+  resolver.trust_anchors = options.dns_trust_anchors;
   return CreateResolver(resolver, clock);
+}
+
+absl::StatusOr<std::unique_ptr<HttpsFetcher>> StartHttps(const EgressOptions& options) {
+  if (!options.mta_sts) return std::unique_ptr<HttpsFetcher>();
+  HttpsFetcherOptions https;
+  https.ca_file = options.smtp_tls.ca_file;
+  https.most_bytes = kMaxStsPolicyBytes;
+  return HttpsFetcher::Start(https);
 }
 
 absl::StatusOr<std::unique_ptr<telemetry::MetricsExposer>> StartMetrics(
@@ -115,6 +124,7 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
   metrics.AddProcess(wire::Version());
   ASSIGN_OR_RETURN(const auto tls, TlsContext::CreateClient(options.smtp_tls));
   ASSIGN_OR_RETURN(auto resolver, MakeResolver(options, clock));
+  ASSIGN_OR_RETURN(auto https, StartHttps(options));
   ASSIGN_OR_RETURN(const auto exposer, StartMetrics(options, metrics));
   ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));
 
@@ -122,6 +132,7 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
                           .logger = logger,
                           .resolver = std::move(resolver),
                           .tls = tls.get(),
+                          .https = std::move(https),
                           .delivery_log = delivery_log.has_value() ? &*delivery_log : nullptr,
                           .metrics = metrics});
   logger.Info("started", {{"egress", options.egress_id}, {"version", wire::Version()}});

@@ -13,8 +13,10 @@
 #include "egress/addresses.h"
 #include "egress/content_cache.h"
 #include "egress/custody.h"
+#include "egress/domain_tls.h"
 #include "egress/key_ring.h"
 #include "egress/metrics.h"
+#include "egress/tls_results.h"
 #include "net/dns.h"
 #include "net/tls.h"
 #include "smtp/timeouts.h"
@@ -35,6 +37,8 @@ struct Surroundings {
   Resolver& resolver;
   const KeyRing& keys;
   TlsContext* tls = nullptr;  // null: plain text only
+  DomainTlsFinder& domain_tls;
+  TlsResults& tls_results;
   const Clock& clock;
   const Logger& logger;
   telemetry::DeliveryLog* delivery_log = nullptr;  // null: none is written

@@ -17,6 +17,8 @@
 
 namespace sluice::egress {
 
+struct DomainTls;
+
 // One release: one entry to be attempted once. Moved from hand to hand, never copied.
 struct Entry {
   QueueEntryId id;
@@ -39,6 +41,7 @@ struct Entry {
 
   std::shared_ptr<Session> session;  // who lent it
   PinnedContent content;             // set before it reaches a ready queue
+  std::shared_ptr<const DomainTls> tls;  // what the recipient's domain asks for; set before, too
   bool is_begun = false;             // TryBegin said yes: it ends in a report, whatever happens
   int stale_count = 0;  // connections that turned out to be closed when it was its turn
 };

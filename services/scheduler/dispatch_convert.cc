@@ -205,4 +205,23 @@ HandedBatch FromProto(v1::AcceptedBatch& batch) {
   return out;
 }
 
+std::vector<storage::TlsResultRow> RowsOf(v1::TlsResults& results) {
+  std::vector<storage::TlsResultRow> rows;
+  for (v1::TlsResult& from : *results.mutable_results()) {
+    if (rows.size() == kMostTlsResults) break;
+    rows.push_back({.day = std::move(*from.mutable_day()),
+                    .domain = std::move(*from.mutable_domain()),
+                    .report_to = std::move(*from.mutable_report_to()),
+                    .policy_type = std::move(*from.mutable_policy_type()),
+                    .policy_text = std::move(*from.mutable_policy_text()),
+                    .failure = std::move(*from.mutable_failure()),
+                    .source_address = std::move(*from.mutable_source_address()),
+                    .mx_host = std::move(*from.mutable_mx_host()),
+                    .mx_address = std::move(*from.mutable_mx_address()),
+                    .detail = std::move(*from.mutable_detail()),
+                    .sessions = from.sessions()});
+  }
+  return rows;
+}
+
 }  // namespace sluice::scheduler

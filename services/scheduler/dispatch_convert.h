@@ -3,6 +3,7 @@
 
 #include "scheduler/types.h"
 #include "sluice/v1/dispatch.pb.h"
+#include "storage/tls_result_store.h"
 
 namespace sluice::scheduler {
 
@@ -15,5 +16,8 @@ v1::Assignment ToProto(const std::vector<AssignedSource>& sources);
 v1::SigningKeys ToProto(const std::vector<SigningKey>& keys);
 // Hand-off; moves the strings out.
 HandedBatch FromProto(v1::AcceptedBatch& batch);
+// Moves the strings out; at most kMostTlsResults of them.
+std::vector<storage::TlsResultRow> RowsOf(v1::TlsResults& results);
+inline constexpr int kMostTlsResults = 1000;
 
 }  // namespace sluice::scheduler

@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "scheduler/core.h"
 #include "scheduler/mailbox.h"
+#include "storage/tls_result_store.h"
 
 namespace grpc {
 class Service;
@@ -22,6 +24,7 @@ struct DispatchEvents {
   std::function<void(const std::string& egress, const std::string& source, int64_t epoch, bool bound,
                      const std::string& error)>
       assignment_result;
+  std::function<void(std::vector<storage::TlsResultRow>)> tls_results;
 };
 
 class DispatchFace {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "net/dns.h"
 #include "scheduler/admin/admin_service.h"
+#include "scheduler/admin/tls_report_service.h"
 #include "scheduler/control/control_loop.h"
 #include "scheduler/core_loop.h"
 #include "scheduler/dispatch_service.h"
@@ -107,6 +108,13 @@ bool WaitUntil(const std::function<bool()>& condition, const Clock& clock, Durat
   return true;
 }
 
+// What cannot be stored is not in the report.
+void Store(storage::TlsResultStore& store, const std::vector<storage::TlsResultRow>& rows, const Logger& log) {
+  if (const absl::Status status = store.Add(rows); !status.ok()) {
+    log.Warn("tls_results_not_stored", {{"error", View(status.message())}});
+  }
+}
+
 }  // namespace
 
 absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
@@ -131,6 +139,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto assignments = storage::MakeAssignmentStore(pool);
   const auto routes = storage::MakeRouteStore(pool);
   const auto nodes = storage::MakeNodeStore(pool);
+  const auto tls_results = storage::MakeTlsResultStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -155,12 +164,16 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.content.max_age = options.content_partition_age;
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
+  WorkerThread tls_writer;
   const auto dispatch = MakeDispatchFace(
       core, mailbox, log, incarnation,
       {.connected = [&](const EgressHello&) { control.Hurry(); },
        .assignment_result = [&](const std::string& egress, const std::string& source, int64_t epoch, bool bound,
                                 const std::string& error) {
          control.OnAssignmentResult(egress, source, epoch, bound, error);
+       },
+       .tls_results = [&](std::vector<storage::TlsResultRow> rows) {
+         tls_writer.Post([&, rows = std::move(rows)] { Store(*tls_results, rows, log); });
        }});
   const auto intake = MakeIntakeFace(core, mailbox);
   telemetry::Metrics metrics;
@@ -184,7 +197,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
   const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin, suppression_admin);
-  ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service()}));
+  const auto tls_reports = MakeTlsReportFace(*tls_results);
+  ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service(), &tls_reports->service()}));
 
   ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));
   const auto serving = [&](bool yes) {

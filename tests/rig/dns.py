@@ -7,6 +7,8 @@
   dns.py --record 'LINE'      one such line; any number
   dns.py --zone-dir DIR       a master file per zone: test.zone, google.com.zone, root.zone
   dns.py --broken-zone NAME   SERVFAIL for everything in NAME
+  dns.py --signed-zone NAME --anchors-file FILE
+                              NAME is signed (DNSSEC); its trust anchor is written to FILE before the server is announced
 
 SOA and NS are added to what has none. The root zone is always served, so that a name nobody wrote down is
 NXDOMAIN and a resolver that forwards everything here gets an answer to everything. All answers carry AA and no
@@ -41,6 +43,8 @@ def parse_arguments():
     parser.add_argument("--records", action="append", default=[])
     parser.add_argument("--zone-dir", action="append", default=[])
     parser.add_argument("--broken-zone", action="append", default=[])
+    parser.add_argument("--signed-zone", action="append", default=[])
+    parser.add_argument("--anchors-file", help="file to write the trust anchors (DS records) of the signed zones to")
     parser.add_argument("--ttl", type=int, default=60, help="of records without one of their own; seconds")
     parser.add_argument("--knotd", default="/usr/sbin/knotd")
     return parser.parse_args()
@@ -115,6 +119,10 @@ control:
 log:
   - target: stderr
     any: warning
+policy:
+  - id: trial
+    algorithm: ecdsap256sha256
+    single-type-signing: on
 template:
   - id: default
     storage: "%(dir)s"
@@ -126,6 +134,8 @@ zone:
 """ % {"dir": directory, "address": arguments.address, "port": port})
         for zone, name in files.items():
             file.write('  - domain: "%s"\n    file: "%s"\n' % (zone, name))
+            if zone.rstrip(".") in [z.rstrip(".") for z in arguments.signed_zone]:
+                file.write("    dnssec-signing: on\n    dnssec-policy: trial\n")
     return path
 
 
@@ -184,11 +194,26 @@ def start(arguments, directory, files):
     sys.exit("dns.py: knotd does not answer")
 
 
+def write_anchors(arguments, directory):
+    """The DS records of what is signed, whole or not at all."""
+    lines = ""
+    for zone in arguments.signed_zone:
+        found = subprocess.run(["/usr/sbin/keymgr", "-c", os.path.join(directory, "knot.conf"), zone, "ds"], check=True,
+                               capture_output=True, text=True).stdout
+        lines += "".join(line + "\n" for line in found.splitlines() if " DS " in line)
+    with open(arguments.anchors_file + ".part", "w") as file:
+        file.write(lines)
+    os.chmod(arguments.anchors_file + ".part", 0o644)
+    os.replace(arguments.anchors_file + ".part", arguments.anchors_file)
+
+
 def serve(arguments, directory):
     serial = int(time.time())
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
     knotd, port, log = start(arguments, directory, write_zones(arguments, directory, serial))
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    if arguments.anchors_file:
+        write_anchors(arguments, directory)
     print("listening %s:%d" % (arguments.address, port), flush=True)
     if arguments.port_file:
         with open(arguments.port_file + ".part", "w") as file:

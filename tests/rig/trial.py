@@ -172,18 +172,18 @@ class Trial:
         self.write_records(records)
         self.dns.process.send_signal(signal.SIGHUP)
 
-    def prepare(self, records=(), sink=None):
+    def prepare(self, records=(), sink=None, dns=()):
         """DNS, sink, PostgreSQL; no service yet."""
-        dns = self.start_dns(records)
+        dns = self.start_dns(records, dns)
         (port,) = free_ports(1)
         self.sink = Sink(self, port, **(sink or {}))
         self.local = Local(self.dir, dns=dns, smtp_port=port, profile=self.profile, bin_dir=self.bin)
         self.local.start_postgres()
         return self.local
 
-    def start(self, policy=POLICY, records=(), sink=None, schedulers=1, egress=None, ingest=None, scheduler=None):
+    def start(self, policy=POLICY, records=(), sink=None, schedulers=1, egress=None, ingest=None, scheduler=None, dns=()):
         """Everything, with the policy applied and its sources bound."""
-        local = self.prepare(records, sink)
+        local = self.prepare(records, sink, dns)
         for number in range(schedulers):
             local.scheduler("scheduler" if number == 0 else "scheduler-%d" % (number + 1), **(scheduler or {})).start()
         local.ingest(**(ingest or {})).start()

@@ -69,6 +69,7 @@ EgressRig::EgressRig(Settings settings) {
                            .logger = logger_,
                            .resolver = std::make_unique<FakeResolver>(std::move(settings.hosts)),
                            .tls = tls_.get(),
+                           .https = nullptr,
                            .delivery_log = &delivery_log_,
                            .metrics = metrics_});
 }
