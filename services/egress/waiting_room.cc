@@ -30,7 +30,9 @@ std::vector<EntryPtr> WaitingRoom::Arrived(DomainTlsPtr tls, SteadyInstant now) 
   }
   for (const EntryPtr& entry : entries) entry->tls = tls;
   if (known_.size() >= kMostKnown) known_.clear();
-  known_[tls->domain] = {std::move(tls), now + kKnownFor};
+  Known& known = known_[tls->domain];
+  known.until = now + kKnownFor;
+  known.tls = std::move(tls);
   return entries;
 }
 

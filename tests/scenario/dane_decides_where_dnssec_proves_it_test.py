@@ -1,7 +1,6 @@
 """DANE (RFC 7672) against a signing name server of the distribution: match, mismatch, unusable, SERVFAIL, unsigned (scenario 21)."""
-from pki import tlsa
 from scenario import unittest
-from tls_scenario import TlsScenario
+from tls_scenario import TlsScenario, tlsa
 
 WRONG = "3 1 1 " + "00" * 32
 

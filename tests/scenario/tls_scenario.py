@@ -3,8 +3,8 @@ import pathlib
 import shutil
 import tempfile
 
-from pki import Authority
 from scenario import MAIL, POLICY, Scenario, submission, wait_for
+from pki import Authority, tlsa  # noqa: E402,F401
 
 # One attempt a test looks at; the next one is far away.
 SLOW = "retry_schedules:\n  - {name: slow, waits: [1h]}\n"
