@@ -47,6 +47,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"IntakeService/CancelEntries", Role::kIngest},
     {"DispatchService/Control", Role::kEgress},
     {"DispatchService/Deliver", Role::kEgress},
+    {"TlsReportService/ListTlsResults", Role::kViewer},
 });
 
 constexpr auto kRoles =
