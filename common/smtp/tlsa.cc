@@ -56,8 +56,7 @@ std::vector<TlsaRecord> UsableRecords(const std::vector<TlsaRecord>& records) {
   std::vector<TlsaRecord> usable;
   std::ranges::copy_if(records, std::back_inserter(usable), IsUsable);
   std::ranges::sort(usable);
-  const auto same = std::ranges::unique(usable);
-  usable.erase(same.begin(), same.end());
+  usable.erase(std::unique(usable.begin(), usable.end()), usable.end());
   const std::vector<TlsaRecord> all = usable;
   std::erase_if(usable, [&all](const TlsaRecord& weak) {
     return weak.matching == 1 && std::ranges::any_of(all, [&weak](const TlsaRecord& other) {
