@@ -71,6 +71,8 @@ struct SourcePolicy {
   std::optional<SourceWarmup> warmup = {};
   // Empty = any egress.
   std::string egress = {};
+  // As ParseProxyAddress reads it; empty = this host binds the address.
+  std::string proxy = {};
 };
 
 struct PoolMember {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "net/proxy.h"
 #include "net/smtp_connection.h"
 #include "net/smtp_transactor.h"
 #include "net/tcp_stream.h"
@@ -189,7 +190,13 @@ asio::awaitable<OpenResult> SmtpSession::Open(asio::any_io_executor executor,
                                               asio::ip::address source,
                                               asio::ip::tcp::endpoint peer,
                                               SmtpSessionOptions options) {
-  auto stream = co_await ConnectTcp(executor, source, peer, options.timeouts.connect);
+  const Duration timeout = options.timeouts.connect;
+  absl::StatusOr<std::unique_ptr<Stream>> stream(absl::UnknownError(""));
+  if (options.proxy.has_value()) {
+    stream = co_await ConnectThroughProxy(executor, *options.proxy, source, peer, timeout);
+  } else {
+    stream = co_await ConnectTcp(executor, source, peer, timeout);
+  }
   if (!stream.ok()) {
     OpenResult failed;
     failed.outcome =

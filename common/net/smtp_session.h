@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include "mail/disposition.h"
+#include "mail/proxy_address.h"
 #include "mail/smtp_reply.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -60,6 +62,7 @@ struct SmtpSessionOptions {
   std::string ehlo;     // name that this source says
   std::string mx_host;  // name of the peer
   TlsRequirement tls;   // without a server_name: mx_host
+  std::optional<ProxyAddress> proxy;  // what binds the source, if this host does not
   TlsContext* tls_context = nullptr;  // outlives the session; may be null with kOff
   SmtpTimeouts timeouts;
   bool use_chunking = true;  // BDAT where offered

@@ -56,7 +56,9 @@ class TcpStream final : public Stream {
     }
     ssl_.emplace(socket_, ssl);
     asio::error_code ignored;
-    const std::string client = socket_.local_endpoint(ignored).address().to_string();
+    const std::string client = requirement.client.empty()
+                                   ? socket_.local_endpoint(ignored).address().to_string()
+                                   : requirement.client;
     if (absl::Status status = context.Prepare(ssl, requirement, client, session_key_);
         !status.ok()) {
       result.error = asio::error::invalid_argument;

@@ -39,6 +39,8 @@ struct TlsRequirement {
   // The server's name for SNI, and the first that its certificate may bear; an address in text is
   // sought among the certificate's addresses.
   std::string server_name = {};
+  // Who resumes sessions: never one of another. Empty = the local address.
+  std::string client = {};
   // Other names that it may bear.
   std::vector<std::string> other_names = {};
   // With kVerified: what proves the server instead of an authority (DANE, RFC 7672). Usable ones.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "mail/domain.h"
+#include "mail/proxy_address.h"
 #include "policy/check_parts.h"
 
 namespace sluice {
@@ -209,6 +210,11 @@ void CheckSources(Findings& findings) {
     CheckAddress(findings, source.address, path + ".address");
     if (source.bind != source.address) CheckAddress(findings, source.bind, path + ".bind");
     CheckEhlo(findings, source.ehlo, path + ".ehlo");
+    if (!source.proxy.empty() && !ParseProxyAddress(source.proxy)) {
+      findings.Error(path + ".proxy",
+                     Cat(Quoted(source.proxy),
+                         " is no proxy; write socks5://192.0.2.1:1080 or proxy-v2://192.0.2.1:5000"));
+    }
     if (const auto [first, is_new] = binds.emplace(source.bind, source.name); !is_new) {
       findings.Error(path + (source.bind == source.address ? ".address" : ".bind"),
                      Cat("source '", first->second, "' binds ", source.bind,

@@ -96,6 +96,7 @@ class Converter {
     out.bind = from.bind().empty() ? out.address : CanonicalAddress(from.bind());
     out.ehlo = CanonicalDomain(from.ehlo());
     out.egress = from.egress();
+    out.proxy = from.proxy();
     if (from.has_warmup()) {
       const v1::SourceWarmup& warmup = from.warmup();
       out.warmup = SourceWarmup{

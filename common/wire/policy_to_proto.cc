@@ -58,6 +58,7 @@ void Convert(const SourcePolicy& from, v1::Source* out) {
   if (from.bind != from.address) out->set_bind(from.bind);
   out->set_ehlo(from.ehlo);
   out->set_egress(from.egress);
+  out->set_proxy(from.proxy);
   if (!from.warmup) return;
   out->mutable_warmup()->set_plan(from.warmup->plan);
   if (from.warmup->start) out->mutable_warmup()->set_start(DateText(*from.warmup->start));

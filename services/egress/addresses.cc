@@ -23,7 +23,7 @@ std::vector<BindResult> Addresses::Assign(std::vector<AssignedSource> sources, S
     });
     if (known != states_.end() && known->source.epoch > source.epoch) source = known->source;
     State state{.source = std::move(source), .bound = {}, .tested_at = now};
-    state.bound = Test(state.source.bind_address);
+    state.bound = Test(state.source);
     results.push_back({state.source.name, state.source.epoch, state.bound});
     next.push_back(std::move(state));
   }
@@ -47,7 +47,7 @@ std::vector<BindResult> Addresses::Retry(SteadyInstant now) {
   for (State& state : states_) {
     if (state.bound.ok() || now - state.tested_at < kRetryInterval) continue;
     state.tested_at = now;
-    state.bound = Test(state.source.bind_address);
+    state.bound = Test(state.source);
     if (state.bound.ok()) results.push_back({state.source.name, state.source.epoch, state.bound});
   }
   return results;
@@ -61,7 +61,9 @@ std::vector<AssignedSource> Addresses::Usable() const {
   return usable;
 }
 
-absl::Status Addresses::Test(const std::string& address) const {
+absl::Status Addresses::Test(const AssignedSource& source) const {
+  if (source.proxy.has_value()) return absl::OkStatus();
+  const std::string& address = source.bind_address;
   if (!allowed_.empty() && std::find(allowed_.begin(), allowed_.end(), address) == allowed_.end()) {
     return absl::PermissionDeniedError(
         Cat("address ", Quoted(address), " is not among this egress's bind_addresses"));

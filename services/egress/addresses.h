@@ -5,12 +5,14 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "mail/ids.h"
+#include "mail/proxy_address.h"
 #include "mail/tls_mode.h"
 
 namespace sluice::egress {
@@ -31,6 +33,7 @@ struct AssignedSource {
   std::string ehlo;
   int64_t epoch = 0;
   PathLimits limits;
+  std::optional<ProxyAddress> proxy;  // what binds the address instead of us
   friend bool operator==(const AssignedSource&, const AssignedSource&) = default;
 };
 
@@ -69,7 +72,8 @@ class Addresses {
     absl::Status bound;
     SteadyInstant tested_at{};
   };
-  absl::Status Test(const std::string& address) const;
+  // A proxy's binding shows with each connection.
+  absl::Status Test(const AssignedSource& source) const;
 
   const std::vector<std::string> allowed_;
   const TestBind test_bind_;

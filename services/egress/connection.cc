@@ -100,7 +100,7 @@ bool Connection::MayServeMore() const {
   const AssignedSource& now = path_.source()->assigned;
   const AssignedSource& then = source_->assigned;
   if (path_.is_closing() || is_retiring_ || now.bind_address != then.bind_address ||
-      now.ehlo != then.ehlo || now.limits.tls != then.limits.tls) {
+      now.ehlo != then.ehlo || now.limits.tls != then.limits.tls || now.proxy != then.proxy) {
     return false;
   }
   return session_->transaction_count() < path_.MostMessages();

@@ -153,6 +153,7 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
     if (from.limits().recipients_per_transaction() > 0) {
       source.limits.recipients_per_transaction = from.limits().recipients_per_transaction();
     }
+    source.proxy = ParseProxyAddress(from.proxy());
     source.limits.tls = ParseTlsMode(from.limits().tls()).value_or(TlsMode::kOpportunistic);
     sources.push_back(std::move(source));
   }

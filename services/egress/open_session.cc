@@ -145,6 +145,8 @@ asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::add
   options.ehlo = request_.source->assigned.ehlo;
   options.mx_host = host;
   options.tls = std::move(tls);
+  options.tls.client = request_.source->assigned.bind_address;
+  options.proxy = request_.source->assigned.proxy;
   options.tls_context = around_.tls;
   options.timeouts = around_.options.timeouts;
   const asio::ip::tcp::endpoint peer(address,

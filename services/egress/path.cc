@@ -69,7 +69,8 @@ void Path::StartConnection() {
 void Path::UseSource(BoundSourcePtr source) {
   const bool is_same = source->assigned.bind_address == source_->assigned.bind_address &&
                        source->assigned.ehlo == source_->assigned.ehlo &&
-                       source->assigned.limits.tls == source_->assigned.limits.tls;
+                       source->assigned.limits.tls == source_->assigned.limits.tls &&
+                       source->assigned.proxy == source_->assigned.proxy;
   source_ = std::move(source);
   is_closing_ = false;
   if (!is_same) WakeAllIdle();

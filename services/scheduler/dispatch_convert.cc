@@ -143,6 +143,7 @@ v1::Assignment ToProto(const std::vector<AssignedSource>& sources) {
     to.mutable_limits()->set_messages_per_connection(source.messages_per_connection);
     to.mutable_limits()->set_recipients_per_transaction(source.recipients_per_transaction);
     to.mutable_limits()->set_tls(source.tls);
+    to.set_proxy(source.proxy);
   }
   return out;
 }

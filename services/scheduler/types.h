@@ -80,6 +80,7 @@ struct AssignedSource {
   int64_t epoch = 0;
   int connections = 20, messages_per_connection = 0, recipients_per_transaction = 100;
   std::string tls = {};  // Empty = opportunistic.
+  std::string proxy = {};
 };
 
 struct AttemptReport {

@@ -23,6 +23,7 @@ AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& sour
                      .ehlo = source.ehlo,
                      .epoch = epoch,
                      .connections = kDefaultConnections};
+  out.proxy = source.proxy;
   for (const bool named : {false, true}) {
     for (const ShapingRule& rule : policy.shaping) {
       Match only;
@@ -41,7 +42,8 @@ bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const AssignedSource& x, const AssignedSource& y) {
     return x.name == y.name && x.bind == y.bind && x.ehlo == y.ehlo && x.epoch == y.epoch &&
            x.connections == y.connections && x.messages_per_connection == y.messages_per_connection &&
-           x.recipients_per_transaction == y.recipients_per_transaction && x.tls == y.tls;
+           x.recipients_per_transaction == y.recipients_per_transaction && x.tls == y.tls &&
+           x.proxy == y.proxy;
   });
 }
 
