@@ -50,6 +50,7 @@ constexpr std::array kStages{
     Name<Stage>{Stage::kLocal, "local"},     Name<Stage>{Stage::kDns, "dns"},
     Name<Stage>{Stage::kConnect, "connect"}, Name<Stage>{Stage::kBanner, "banner"},
     Name<Stage>{Stage::kEhlo, "ehlo"},       Name<Stage>{Stage::kStarttls, "starttls"},
+    Name<Stage>{Stage::kAuth, "auth"},
     Name<Stage>{Stage::kMail, "mail"},       Name<Stage>{Stage::kRcpt, "rcpt"},
     Name<Stage>{Stage::kData, "data"},       Name<Stage>{Stage::kBody, "body"},
 };

@@ -59,6 +59,7 @@ enum class Stage : uint8_t {
   kBanner,    // waiting for the greeting
   kEhlo,      // EHLO or HELO
   kStarttls,  // STARTTLS and its handshake
+  kAuth,      // AUTH, towards a smart host
   kMail,      // MAIL FROM
   kRcpt,      // RCPT TO
   kData,      // DATA, before any content was asked for

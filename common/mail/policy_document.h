@@ -98,9 +98,21 @@ struct Match {
   friend bool operator==(const Match&, const Match&) = default;
 };
 
+struct SmartHostPolicy {
+  std::string name = {};
+  // Names or addresses, in the order to try.
+  std::vector<std::string> hosts = {};
+  int port = 587;
+  std::string user = {}, password_file = {};
+  TlsMode tls = TlsMode::kVerified;
+  friend bool operator==(const SmartHostPolicy&, const SmartHostPolicy&) = default;
+};
+
 struct RouteRule {
   Match match = {};
   std::string pool = {};
+  // Empty = the MX hosts.
+  std::string smart_host = {};
 };
 
 enum class Ipv6Mode : uint8_t { kPrefer, kNever };
@@ -163,6 +175,7 @@ struct PolicyDocument {
   std::vector<SourcePolicy> sources = {};
   std::vector<PoolPolicy> pools = {};
   std::vector<RouteRule> routes = {};
+  std::vector<SmartHostPolicy> smart_hosts = {};
   std::vector<ShapingRule> shaping = {};
   std::vector<AutomationRule> automation = {};
   std::vector<RetrySchedule> retry_schedules = {};

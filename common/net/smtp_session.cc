@@ -1,7 +1,9 @@
 #include "net/smtp_session.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "net/proxy.h"
 #include "net/smtp_connection.h"
@@ -10,6 +12,10 @@
 #include "smtp/command.h"
 
 namespace sluice {
+
+namespace {
+constexpr int kGoOn = 334;  // RFC 4954 §4: the next line of the exchange
+}  // namespace
 
 class SmtpSession::Impl {
  public:
@@ -41,12 +47,28 @@ class SmtpSession::Impl {
   asio::awaitable<SmtpOutcome> ReadOutcome(Stage stage, Duration timeout);
   void ReadExtensions();
   SmtpOutcome RefusePlainText(std::string_view why);
+  // As far as encryption goes.
+  asio::awaitable<SmtpOutcome> Secure();
+  asio::awaitable<SmtpOutcome> Authenticate();
+  asio::awaitable<SmtpOutcome> SaySecret(std::string line, std::string_view shown);
 
   bool retry_in_plain_text_ = false;
   TlsFailure tls_failure_ = TlsFailure::kNone;
 };
 
 asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
+  SmtpOutcome ready = co_await Secure();
+  if (!ready.is_positive() || !options_.credentials.has_value()) {
+    co_return ready;
+  }
+  SmtpOutcome known = co_await Authenticate();
+  if (known.reply.code == kGoOn) {
+    co_return connection_.OutOfPlace(Stage::kAuth);
+  }
+  co_return known.is_positive() ? ready : known;
+}
+
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::Secure() {
   SmtpOutcome greeted = co_await ReadGreeting();
   if (!greeted.is_positive()) {
     co_return greeted;
@@ -79,6 +101,52 @@ asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
     tls_failure_ = TlsFailure::kValidationFailure;
   }
   co_return ready_again;
+}
+
+// RFC 4954 §4; PLAIN is RFC 4616, LOGIN what older servers offer instead.
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::Authenticate() {
+  const std::vector<std::string>& offered = extensions_.auth;
+  const auto offers = [&offered](std::string_view mechanism) {
+    return std::ranges::find(offered, mechanism) != offered.end();
+  };
+  const SmtpCredentials& own = *options_.credentials;
+  if (connection_.tls() == nullptr || (!offers("PLAIN") && !offers("LOGIN"))) {
+    const bool is_plain = connection_.tls() == nullptr;
+    connection_.Close();
+    co_return SmtpOutcome{Stage::kAuth, Ending::kLocal,
+                          LocalReply({4, 7, 0}, is_plain
+                                                    ? "credentials go over TLS only"
+                                                    : "the server offers neither AUTH PLAIN nor LOGIN")};
+  }
+  if (offers("PLAIN")) {
+    const std::string secret = EncodeBase64(Cat('\0', own.user, '\0', own.password));
+    co_return co_await SaySecret(Cat("AUTH PLAIN ", secret), "AUTH PLAIN ***");
+  }
+  SmtpOutcome asked = co_await SaySecret("AUTH LOGIN", "AUTH LOGIN");
+  if (asked.reply.code == kGoOn) {
+    asked = co_await SaySecret(EncodeBase64(own.user), "***");
+  }
+  if (asked.reply.code != kGoOn) {
+    co_return asked;
+  }
+  co_return co_await SaySecret(EncodeBase64(own.password), "***");
+}
+
+// A line of which only `shown` may be seen.
+asio::awaitable<SmtpOutcome> SmtpSession::Impl::SaySecret(std::string line,
+                                                          std::string_view shown) {
+  connection_.TraceSent(shown);
+  line += "\r\n";
+  const asio::const_buffer buffer(line.data(), line.size());
+  co_await connection_.Write(std::span(&buffer, 1), options_.timeouts.block);
+  if (!co_await connection_.ReadReply(options_.timeouts.ehlo)) {
+    co_return connection_.Failure(Stage::kAuth);
+  }
+  SmtpOutcome outcome;
+  outcome.stage = Stage::kAuth;
+  outcome.ending = Ending::kReplied;
+  outcome.reply = connection_.reply();
+  co_return outcome;
 }
 
 // The connection is of no use: it stays plain, and mail must not go over it so.

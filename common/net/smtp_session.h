@@ -1,6 +1,6 @@
 // The SMTP client: one connection from a given source to one MX host, and the transactions on it.
 //
-//   Open:  connect ─▶ greeting ─▶ EHLO (or HELO) ─▶ [STARTTLS ─▶ handshake ─▶ EHLO] ─▶ ready
+//   Open:  connect ─▶ greeting ─▶ EHLO (or HELO) ─▶ [STARTTLS ─▶ handshake ─▶ EHLO] ─▶ [AUTH] ─▶ ready
 //   Send:  ready ─▶ MAIL, RCPT…, DATA or BDAT ─▶ content ─▶ replies ─▶ ready, or closed
 //   Quit:  ready ─▶ QUIT ─▶ closed
 //
@@ -30,6 +30,11 @@
 #include "smtp/timeouts.h"
 
 namespace sluice {
+
+// Who we are to a smart host (RFC 4954); goes over TLS only.
+struct SmtpCredentials {
+  std::string user, password;
+};
 
 // How a step ended.
 enum class Ending : uint8_t {
@@ -63,6 +68,7 @@ struct SmtpSessionOptions {
   std::string mx_host;  // name of the peer
   TlsRequirement tls;   // without a server_name: mx_host
   std::optional<ProxyAddress> proxy;  // what binds the source, if this host does not
+  std::optional<SmtpCredentials> credentials;
   TlsContext* tls_context = nullptr;  // outlives the session; may be null with kOff
   SmtpTimeouts timeouts;
   bool use_chunking = true;  // BDAT where offered

@@ -108,6 +108,7 @@ Findings::Findings(const PolicyDocument& document)
       streams(IndexOf(document.streams)),
       sources(IndexOf(document.sources)),
       pools(IndexOf(document.pools)),
+      smart_hosts(IndexOf(document.smart_hosts)),
       retry_schedules(IndexOf(document.retry_schedules)),
       warmup_plans(IndexOf(document.warmup_plans)) {}
 
@@ -255,6 +256,7 @@ std::vector<PolicyFinding> CheckPolicy(const PolicyDocument& policy) {
   check::CheckPools(findings);
   check::CheckOverflow(findings);
   check::CheckRoutes(findings);
+  check::CheckSmartHosts(findings);
   check::CheckShaping(findings);
   check::CheckAutomation(findings);
   check::CheckRetrySchedules(findings);

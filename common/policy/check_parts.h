@@ -30,7 +30,7 @@ struct Findings {
   void CheckBounds(const std::optional<int>& value, int least, int most, const std::string& path);
 
   const PolicyDocument& policy;
-  NameIndex tenants, streams, sources, pools, retry_schedules, warmup_plans;
+  NameIndex tenants, streams, sources, pools, smart_hosts, retry_schedules, warmup_plans;
   std::vector<PolicyFinding> all;
 };
 
@@ -40,6 +40,7 @@ void CheckSources(Findings& findings);
 void CheckPools(Findings& findings);
 void CheckOverflow(Findings& findings);
 void CheckRoutes(Findings& findings);
+void CheckSmartHosts(Findings& findings);
 void CheckShaping(Findings& findings);
 void CheckAutomation(Findings& findings);
 void CheckRetrySchedules(Findings& findings);

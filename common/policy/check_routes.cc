@@ -123,6 +123,8 @@ void CheckRoutes(Findings& findings) {
     const std::string path = Cat("routes[", i, "]");
     if (route.pool.empty()) findings.Error(path + ".pool", "is required; name one of pools");
     findings.CheckReference(route.pool, findings.pools, "pool", path + ".pool");
+    findings.CheckReference(route.smart_host, findings.smart_hosts, "smart host",
+                            path + ".smart_host");
     findings.CheckReference(route.match.stream, findings.streams, "stream", path + ".match.stream");
     findings.CheckReference(route.match.tenant, findings.tenants, "tenant", path + ".match.tenant");
     RefuseLaterFields(findings, route.match, path + ".match");
@@ -137,6 +139,33 @@ void CheckRoutes(Findings& findings) {
     if (TakesAllOf(route, route.match.stream)) catch_all.emplace(route.match.stream, i);
   }
   if (!policy.streams.empty()) CheckCoverage(findings);
+}
+
+void CheckSmartHosts(Findings& findings) {
+  const std::vector<SmartHostPolicy>& hosts = findings.policy.smart_hosts;
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    const SmartHostPolicy& host = hosts[i];
+    const std::string path = Cat("smart_hosts[", i, "]");
+    findings.CheckName(host.name, path + ".name");
+    if (findings.smart_hosts.find(host.name)->second != static_cast<int>(i)) {
+      findings.Error(path + ".name", Cat(Quoted(host.name), " stands twice; give each its own"));
+    }
+    if (host.hosts.empty()) {
+      findings.Error(path + ".hosts", "is empty; name at least one host or address");
+    }
+    findings.CheckBounds(host.port, 1, 65535, path + ".port");
+    if (host.user.empty() != host.password_file.empty()) {
+      findings.Error(path + (host.user.empty() ? ".user" : ".password_file"),
+                     "is required; credentials are a user and a password file");
+    }
+    if (host.password_file.find('/') != std::string::npos || host.password_file.starts_with('.')) {
+      findings.Error(path + ".password_file",
+                     "takes the name of a file in egress's secret directory, without a path");
+    }
+    if (!host.user.empty() && host.tls < TlsMode::kRequired) {
+      findings.Error(path + ".tls", "credentials go over TLS only; write required or verified");
+    }
+  }
 }
 
 void CheckOverflow(Findings& findings) {

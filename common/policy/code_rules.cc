@@ -22,7 +22,8 @@ struct CodeRule {
 };
 
 constexpr uint16_t kBeforeMail =
-    StageBit(Stage::kBanner) | StageBit(Stage::kEhlo) | StageBit(Stage::kStarttls);
+    StageBit(Stage::kBanner) | StageBit(Stage::kEhlo) | StageBit(Stage::kStarttls) |
+    StageBit(Stage::kAuth);
 constexpr uint16_t kNetwork = StageBit(Stage::kDns) | StageBit(Stage::kConnect) | kBeforeMail;
 constexpr uint16_t kEnvelope = StageBit(Stage::kMail) | StageBit(Stage::kRcpt);
 constexpr uint16_t kContent = StageBit(Stage::kData) | StageBit(Stage::kBody);

@@ -122,7 +122,21 @@ class Converter {
   }
 
   RouteRule Convert(const v1::Route& from, const std::string&) {
-    return {.match = FromProto(from.match()), .pool = from.pool()};
+    return {
+        .match = FromProto(from.match()), .pool = from.pool(), .smart_host = from.smart_host()};
+  }
+
+  SmartHostPolicy Convert(const v1::SmartHost& from, const std::string& path) {
+    SmartHostPolicy out{.name = from.name(), .hosts = Strings(from.hosts())};
+    if (from.port() != 0) out.port = from.port();
+    out.user = from.user();
+    out.password_file = from.password_file();
+    if (!from.tls().empty()) {
+      out.tls = ReadName(ParseTlsMode(from.tls()), path + ".tls",
+                         "off, opportunistic, required or verified")
+                    .value_or(out.tls);
+    }
+    return out;
   }
 
   ShapingRule Convert(const v1::ShapingRule& from, const std::string& path) {
@@ -268,6 +282,7 @@ std::vector<PolicyFinding> FromProto(const v1::Policy& from, PolicyDocument* out
   converter.ConvertAll(from.sources(), "sources", out->sources);
   converter.ConvertAll(from.pools(), "pools", out->pools);
   converter.ConvertAll(from.routes(), "routes", out->routes);
+  converter.ConvertAll(from.smart_hosts(), "smart_hosts", out->smart_hosts);
   converter.ConvertAll(from.shaping(), "shaping", out->shaping);
   converter.ConvertAll(from.automation(), "automation", out->automation);
   converter.ConvertAll(from.retry_schedules(), "retry_schedules", out->retry_schedules);

@@ -79,6 +79,16 @@ void Convert(const PoolPolicy& from, v1::Pool* out) {
 void Convert(const RouteRule& from, v1::Route* out) {
   ToProto(from.match, out->mutable_match());
   out->set_pool(from.pool);
+  out->set_smart_host(from.smart_host);
+}
+
+void Convert(const SmartHostPolicy& from, v1::SmartHost* out) {
+  out->set_name(from.name);
+  for (const std::string& host : from.hosts) out->add_hosts(host);
+  out->set_port(from.port);
+  out->set_user(from.user);
+  out->set_password_file(from.password_file);
+  out->set_tls(std::string(ToString(from.tls)));
 }
 
 void Convert(const ShapingRule& from, v1::ShapingRule* out) {
@@ -164,6 +174,7 @@ void ToProto(const PolicyDocument& from, v1::Policy* out) {
   ConvertAll(from.sources, out->mutable_sources());
   ConvertAll(from.pools, out->mutable_pools());
   ConvertAll(from.routes, out->mutable_routes());
+  ConvertAll(from.smart_hosts, out->mutable_smart_hosts());
   ConvertAll(from.shaping, out->mutable_shaping());
   ConvertAll(from.automation, out->mutable_automation());
   ConvertAll(from.retry_schedules, out->mutable_retry_schedules());

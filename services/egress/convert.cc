@@ -38,6 +38,8 @@ v1::Stage ToProto(Stage stage) {
       return v1::STAGE_EHLO;
     case Stage::kStarttls:
       return v1::STAGE_STARTTLS;
+    case Stage::kAuth:
+      return v1::STAGE_AUTH;
     case Stage::kMail:
       return v1::STAGE_MAIL;
     case Stage::kRcpt:
@@ -136,6 +138,15 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session) {
   entry->stream = StreamName(std::move(*release.mutable_stream()));
   entry->campaign = CampaignName(std::move(*release.mutable_campaign()));
   entry->pool = PoolName(std::move(*release.mutable_pool()));
+  if (release.has_smart_host()) {
+    auto host = std::make_shared<SmartHostPolicy>();
+    host->name = release.smart_host().name();
+    host->port = release.smart_host().port();
+    host->user = release.smart_host().user();
+    host->password_file = release.smart_host().password_file();
+    host->tls = ParseTlsMode(release.smart_host().tls()).value_or(TlsMode::kVerified);
+    entry->smart_host = std::move(host);
+  }
   entry->session = std::move(session);
   return entry;
 }

@@ -60,6 +60,7 @@ PathOptions PathOptionsOf(const EgressOptions& options) {
   out.smtp_port = static_cast<int>(options.smtp_port);
   out.timeouts = options.timeouts;
   out.use_starttls = options.smtp_starttls;
+  out.secret_directory = options.secret_directory;
   out.testing = options.testing;
   return out;
 }

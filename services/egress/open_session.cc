@@ -1,6 +1,7 @@
 #include "egress/open_session.h"
 
 #include <algorithm>
+#include <fstream>
 #include <optional>
 #include <utility>
 
@@ -23,6 +24,19 @@ std::optional<asio::ip::address> ParseLiteral(std::string_view host) {
   const auto address = asio::ip::make_address(std::string(host), error);
   if (error) return std::nullopt;
   return address;
+}
+
+// Read anew for each connection, so that a new password counts at once. Without the file the server
+// will refuse us, and say so.
+SmtpCredentials ReadCredentials(const std::string& directory, const SmartHostPolicy& host) {
+  constexpr size_t kMostBytes = 1024;
+  SmtpCredentials own;
+  own.user = host.user;
+  std::ifstream file(directory + "/" + host.password_file);
+  std::getline(file, own.password);
+  if (own.password.ends_with('\r')) own.password.pop_back();
+  own.password.resize(std::min(own.password.size(), kMostBytes));
+  return own;
 }
 
 // One opening; lives as long as its coroutine.
@@ -96,7 +110,9 @@ asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
   if (!addresses.empty()) {
     const DaneAnswer dane = co_await AskDane(host);
     result_.tls_plan =
-        PlanTls(request_.source->assigned.limits.tls, request_.tls.get(), host, dane);
+        PlanTls(request_.smart_host != nullptr ? request_.smart_host->tls
+                                                : request_.source->assigned.limits.tls,
+                request_.tls.get(), host, dane);
   }
   if (result_.tls_plan.refusal.has_value() && !addresses.empty()) {
     CountFailure(host, result_.tls_plan.failure);
@@ -146,11 +162,17 @@ asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::add
   options.mx_host = host;
   options.tls = std::move(tls);
   options.tls.client = request_.source->assigned.bind_address;
+  if (request_.smart_host != nullptr && !request_.smart_host->user.empty()) {
+    options.credentials = ReadCredentials(around_.options.secret_directory, *request_.smart_host);
+  }
   options.proxy = request_.source->assigned.proxy;
   options.tls_context = around_.tls;
   options.timeouts = around_.options.timeouts;
   const asio::ip::tcp::endpoint peer(address,
-                                     static_cast<asio::ip::port_type>(around_.options.smtp_port));
+                                     static_cast<asio::ip::port_type>(
+                                         request_.smart_host != nullptr
+                                             ? request_.smart_host->port
+                                             : around_.options.smtp_port));
   co_return co_await SmtpSession::Open(executor_, request_.source->address, peer,
                                        std::move(options));
 }
@@ -184,7 +206,7 @@ asio::awaitable<std::vector<asio::ip::address>> Opening::AddressesOf(const std::
       Note(Stage::kDns, LocalReply({4, 4, 3}, Cat("cannot look up ", host, ": ", answer.detail)));
       co_return addresses;
     }
-    if (answer.is_alias && host != request_.recipient_domain) {
+    if (answer.is_alias && host != request_.recipient_domain && request_.smart_host == nullptr) {
       NoteLoop(Cat("MX host ", host, " is an alias"));
       co_return addresses;
     }

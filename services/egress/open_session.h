@@ -32,6 +32,7 @@ struct OpenRequest {
   // A host of this name stands for itself (implicit MX) and may be an alias; an MX host may not.
   std::string recipient_domain;
   DomainTlsPtr tls;  // may be null
+  std::shared_ptr<const SmartHostPolicy> smart_host;  // null: the hosts are MX hosts
 };
 
 // `around` and `book` outlive the coroutine; it runs on the executor's only thread.

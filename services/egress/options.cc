@@ -60,6 +60,8 @@ void EgressOptions::Bind(Config& config) {
               "Delivers to loopback and to its own addresses. Never for real mail.");
   config.Bind("smtp.port", smtp_port, 1, 65535, "Port of the MX hosts.");
   config.Bind("smtp.starttls", smtp_starttls, "Encrypts where the peer offers it.");
+  config.Bind("smtp.secret_directory", secret_directory,
+              "Where the password files of smart hosts are.");
   BindTls(config, smtp_tls);
   config.Bind("mta_sts.enabled", mta_sts, "Obeys the MTA-STS policies of recipient domains.");
   config.Bind("mta_sts.port", mta_sts_port, 1, 65535,

@@ -29,6 +29,7 @@ struct EgressOptions {
 
   int64_t smtp_port = 25;
   bool smtp_starttls = true;
+  std::string secret_directory = "/etc/sluice/secrets";
   TlsClientOptions smtp_tls;
   bool mta_sts = true;
   int64_t mta_sts_port = 443;

@@ -93,6 +93,7 @@ std::optional<OpenRequest> Path::NextRequest() const {
   request.source = source_;
   request.hosts = next->mx_hosts;
   request.tls = next->tls;
+  request.smart_host = next->smart_host;
   const size_t at = next->recipient.rfind('@');
   if (at != std::string::npos) request.recipient_domain = next->recipient.substr(at + 1);
   return request;

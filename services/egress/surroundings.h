@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <asio/ip/address.hpp>
@@ -28,6 +29,7 @@ struct PathOptions {
   int smtp_port = 25;
   SmtpTimeouts timeouts;  // `idle` is how long an unused connection is kept
   bool use_starttls = true;
+  std::string secret_directory;  // passwords for smart hosts
   bool testing = false;  // allows MX hosts on loopback and on our own addresses
 };
 

@@ -13,6 +13,7 @@
 #include "egress/session.h"
 #include "mail/disposition.h"
 #include "mail/ids.h"
+#include "mail/policy_document.h"
 #include "mail/smtp_reply.h"
 
 namespace sluice::egress {
@@ -31,6 +32,7 @@ struct Entry {
   Provider provider;
   SiteName site;
   std::vector<std::string> mx_hosts;  // in the order to try
+  std::shared_ptr<const SmartHostPolicy> smart_host;  // null: they are MX hosts
   bool is_high = false;
   Instant not_after{};
   std::map<std::string, std::string> merge_values;

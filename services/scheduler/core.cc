@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/text.h"
 
@@ -190,6 +192,12 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   pools_.SetPolicy(policy);
   catalogue_ = ProviderCatalogue(policy.providers);
   domains_.Reclassify();
+  route_sites_.clear();
+  for (const RouteRule& route : policy.routes) {
+    const auto found = std::find_if(policy.smart_hosts.begin(), policy.smart_hosts.end(),
+                                    [&](const SmartHostPolicy& host) { return host.name == route.smart_host; });
+    route_sites_.push_back(found == policy.smart_hosts.end() ? kNoSite : domains_.SiteOf(*found));
+  }
   rates_.SetPolicy(policy, names_, clock_.Steady());
   // Every entry not yet released is filed anew, in turns to come; those that wait for their time are routed when it comes.
   flows_.NewPolicy();

@@ -278,6 +278,7 @@ class Core {
 
   int64_t policy_revision_ = -1;
   std::optional<RoutingTable> routing_;
+  std::vector<uint32_t> route_sites_;  // By route: of its smart host; kNoSite = by MX.
   std::optional<RetrySchedules> retry_schedules_;
 
   std::vector<FetchRequest> to_fetch_;

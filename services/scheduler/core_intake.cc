@@ -282,10 +282,11 @@ void Core::RouteAndFile(Slot slot, Instant now) {
     ++unrouted_count_;
     return;
   }
+  const uint32_t smart_site = route_sites_[static_cast<size_t>(route.route_index)];
   const FlowKey key{.tenant = facts.tenant,
                     .stream = facts.stream,
                     .pool = static_cast<uint32_t>(route.pool_index),
-                    .site = domain.site,
+                    .site = smart_site == kNoSite ? domain.site : smart_site,
                     .priority = entry.priority};
   flows_.Add(index_, slot, key);
 }

@@ -187,6 +187,7 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .campaign = names_.Name(facts.campaign),
                                  .pool = names_.Name(flight.pool),
                                  .mx_hosts = site.hosts,
+                                 .smart_host = site.smart_host,
                                  .priority = entry.priority,
                                  .not_after = FromTicks(entry.expires)});
 }

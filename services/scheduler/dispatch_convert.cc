@@ -93,6 +93,14 @@ void AddRelease(ReleasedEntry& entry, v1::Release& out) {
   out.set_stream(std::move(entry.stream));
   out.set_campaign(std::move(entry.campaign));
   out.set_pool(std::move(entry.pool));
+  if (const SmartHostPolicy* host = entry.smart_host.get()) {
+    v1::SmartHost& to = *out.mutable_smart_host();
+    to.set_name(host->name);
+    to.set_port(host->port);
+    to.set_user(host->user);
+    to.set_password_file(host->password_file);
+    to.set_tls(std::string(ToString(host->tls)));
+  }
 }
 
 }  // namespace

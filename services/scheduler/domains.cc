@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "policy/site.h"
 
 namespace sluice::scheduler {
@@ -35,7 +36,25 @@ uint32_t Domains::SiteOf(std::string_view domain, const MxAnswer& answer,
   return it->second;
 }
 
+uint32_t Domains::SiteOf(const SmartHostPolicy& smart_host) {
+  // No MX set has such a name.
+  const std::string name = Cat("smart_host:", smart_host.name);
+  const auto [it, fresh] = site_numbers_.try_emplace(name, static_cast<uint32_t>(sites_.size()));
+  if (fresh) sites_.emplace_back();
+  Site& site = sites_[it->second];
+  site.name = name;
+  site.hosts = smart_host.hosts;
+  site.smart_host = std::make_shared<const SmartHostPolicy>(smart_host);
+  Classify(site);
+  return it->second;
+}
+
 void Domains::Classify(Site& site) {
+  if (site.smart_host != nullptr) {
+    site.provider = "smart_host";
+    site.provider_number = providers_.Number(site.provider);
+    return;
+  }
   site.provider = catalogue_.ProviderOf(site.mx);
   site.provider_number = providers_.Number(site.provider);
   site.name = SiteName(site.domain, site.mx, site.provider);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "mail/policy_document.h"
 #include "net/dns.h"
 #include "policy/provider.h"
 #include "scheduler/entry_index.h"
@@ -43,6 +45,7 @@ struct Site {
   std::vector<std::string> hosts;  // In the order to try; equals were shuffled at resolution.
   std::string domain;              // The first that led here.
   std::vector<MxHost> mx;          // By preference and name.
+  std::shared_ptr<const SmartHostPolicy> smart_host;  // Null = MX hosts.
 };
 
 // Not thread-safe.
@@ -57,6 +60,9 @@ class Domains {
   size_t size() const { return domains_.size(); }
   uint32_t ProviderNumber(std::string_view provider) { return providers_.Number(provider); }
   const Names& providers() const { return providers_; }
+
+  // The site that stands for a smart host: as the policy says now.
+  uint32_t SiteOf(const SmartHostPolicy& smart_host);
 
   // Takes a lookup's answer. On temporary failure the last known site stays; it is asked again after a short while.
   void Answer(uint32_t domain, const MxAnswer& answer, const std::vector<MxHost>& ordered, Instant now);

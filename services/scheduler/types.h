@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "mail/policy_document.h"
 #include "mail/signing_key.h"
 
 namespace sluice::scheduler {
@@ -62,6 +63,7 @@ struct ReleasedEntry {
   EntryPayload payload;
   std::string source, provider, site, tenant, stream, campaign, pool;
   std::vector<std::string> mx_hosts;
+  std::shared_ptr<const SmartHostPolicy> smart_host;  // Null = they are MX hosts.
   int priority = 1;
   Instant not_after{};
 };
