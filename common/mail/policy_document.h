@@ -113,6 +113,7 @@ struct RouteRule {
   std::string pool = {};
   // Empty = the MX hosts.
   std::string smart_host = {};
+  friend bool operator==(const RouteRule&, const RouteRule&) = default;
 };
 
 enum class Ipv6Mode : uint8_t { kPrefer, kNever };
@@ -122,13 +123,15 @@ std::string_view ToString(Ipv6Mode mode);
 // Absent = this rule says nothing about it.
 struct ShapingRule {
   Match match = {};
-  std::optional<int> connections = {};
+  std::optional<int> connections = {}, source_connections = {}, connections_per_address = {};
   std::optional<int> messages_per_connection = {};
   std::optional<Rate> rate = {}, connection_rate = {}, bytes_rate = {};
   std::optional<int> recipients_per_transaction = {};
   std::optional<TlsMode> tls = {};
   std::string retry_schedule = {};
   std::optional<Ipv6Mode> ipv6 = {};
+  std::optional<Duration> idle_timeout = {};
+  friend bool operator==(const ShapingRule&, const ShapingRule&) = default;
 };
 
 enum class SuspendScope : uint8_t { kSource, kTenant, kDomain };
@@ -167,6 +170,7 @@ struct DkimKey {
 
 struct ProviderRule {
   std::string mx_suffix = {}, provider = {};
+  friend bool operator==(const ProviderRule&, const ProviderRule&) = default;
 };
 
 struct PolicyDocument {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kMostConnections = 100'000;
 constexpr size_t kMostWaits = 100;
+constexpr Duration kLongestIdle = std::chrono::minutes(10);
 constexpr Duration kLongestWait = std::chrono::hours(24 * 7);
 
 void CheckMatchNames(Findings& findings, const Match& match, const std::string& path) {
@@ -18,6 +19,29 @@ void CheckMatchNames(Findings& findings, const Match& match, const std::string& 
   findings.CheckReference(match.stream, findings.streams, "stream", path + ".stream");
   findings.CheckReference(match.source, findings.sources, "source", path + ".source");
   findings.CheckReference(match.pool, findings.pools, "pool", path + ".pool");
+}
+
+// Limits belong to connections, which know whom they come from and where they go, and no more.
+void CheckShapingMatch(Findings& findings, const ShapingRule& rule, const std::string& path) {
+  const auto refuse = [&](const std::string& value, std::string_view field) {
+    if (value.empty()) return;
+    findings.Error(Cat(path, ".match.", field), "is not known to a connection; match source, pool, provider, site or domain");
+  };
+  const Match& match = rule.match;
+  refuse(match.tenant, "tenant");
+  refuse(match.stream, "stream");
+  refuse(match.campaign, "campaign");
+  refuse(match.sender_domain, "sender_domain");
+  if (!match.tags.empty()) refuse(match.tags[0].first, "tags");
+  if (match.domain.empty()) return;
+  ShapingRule rest = rule;
+  rest.match = {};
+  rest.tls.reset();
+  rest.ipv6.reset();
+  rest.retry_schedule.clear();
+  if (rest == ShapingRule()) return;
+  findings.Error(path + ".match.domain",
+                 "sets tls, ipv6 and retry_schedule only: limits belong to a provider or site, which many domains share");
 }
 
 void CheckReplyPattern(Findings& findings, const std::string& pattern, const std::string& path) {
@@ -48,6 +72,15 @@ void CheckShaping(Findings& findings) {
     if (!rule.match.reply.empty())
       findings.Error(path + ".match.reply", "is for automation only; leave it out");
     findings.CheckBounds(rule.connections, 1, kMostConnections, path + ".connections");
+    findings.CheckBounds(rule.source_connections, 1, kMostConnections, path + ".source_connections");
+    findings.CheckBounds(rule.connections_per_address, 1, kMostConnections,
+                         path + ".connections_per_address");
+    if (rule.idle_timeout &&
+        (*rule.idle_timeout < std::chrono::seconds(0) || *rule.idle_timeout > kLongestIdle)) {
+      findings.Error(path + ".idle_timeout", Cat(ToString(*rule.idle_timeout), " is out of bounds; write 0s to ",
+                                                 ToString(kLongestIdle)));
+    }
+    CheckShapingMatch(findings, rule, path);
     findings.CheckBounds(rule.messages_per_connection, 0, 1'000'000,
                          path + ".messages_per_connection");
     findings.CheckBounds(rule.recipients_per_transaction, 1, 100,
@@ -56,6 +89,7 @@ void CheckShaping(Findings& findings) {
                             path + ".retry_schedule");
     if (!rule.connections && !rule.messages_per_connection && !rule.recipients_per_transaction &&
         !rule.rate && !rule.connection_rate && !rule.bytes_rate && !rule.tls && !rule.ipv6 &&
+        !rule.source_connections && !rule.connections_per_address && !rule.idle_timeout &&
         rule.retry_schedule.empty()) {
       findings.Warn(path, "sets nothing");
     }

@@ -7,17 +7,18 @@ namespace sluice::storage {
 namespace {
 
 constexpr const char* kBeat = R"sql(
-insert into service_node (id, kind, endpoint, policy_revision, acted_at, seen_at)
-values ($1, $2, $3, $4, timestamptz 'epoch' + $5::bigint * interval '1 microsecond', clock_timestamp())
+insert into service_node (id, kind, endpoint, policy_revision, acted_at, seen_at, constraint_generation, waits_for)
+values ($1, $2, $3, $4, timestamptz 'epoch' + $5::bigint * interval '1 microsecond', clock_timestamp(), $6, $7)
 on conflict (id) do update
 set endpoint = excluded.endpoint, policy_revision = excluded.policy_revision,
+    constraint_generation = excluded.constraint_generation, waits_for = excluded.waits_for,
     acted_at = excluded.acted_at, seen_at = excluded.seen_at)sql";
 
 // Processes that died without leaving.
 constexpr const char* kForgetOld = "delete from service_node where seen_at < clock_timestamp() - interval '1 hour'";
 
 constexpr const char* kAlive = R"sql(
-select id, kind, endpoint, policy_revision, micros(acted_at) from service_node
+select id, kind, endpoint, policy_revision, micros(acted_at), constraint_generation, waits_for from service_node
 where seen_at > clock_timestamp() - interval '6 seconds' order by id)sql";
 
 class PostgresNodeStore final : public NodeStore {
@@ -27,7 +28,7 @@ class PostgresNodeStore final : public NodeStore {
   absl::Status Beat(const ServiceNode& node) override {
     return RunTransaction(pool_, "beat", [&](pqxx::transaction_base& tx) {
       tx.exec_params0(kBeat, node.id, node.kind, node.endpoint, node.policy_revision,
-                      ToMicros(node.acted_at));
+                      ToMicros(node.acted_at), node.constraint_generation, node.waits_for);
       tx.exec0(kForgetOld);
       return absl::OkStatus();
     });
@@ -55,7 +56,9 @@ class PostgresNodeStore final : public NodeStore {
                          .kind = StringOf(row[1]),
                          .endpoint = StringOf(row[2]),
                          .policy_revision = IntOf<int64_t>(row[3]),
-                         .acted_at = InstantOf(row[4])});
+                         .acted_at = InstantOf(row[4]),
+                         .constraint_generation = IntOf<int64_t>(row[5]),
+                         .waits_for = StringOf(row[6])});
       }
       return nodes;
     });

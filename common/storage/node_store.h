@@ -20,6 +20,9 @@ struct ServiceNode {
   int64_t policy_revision = 0;
   // On the database's clock: what was committed before is in force there.
   Instant acted_at{};
+  // Of schedulers: what it and its egresses act on, and egresses that it still waits for.
+  int64_t constraint_generation = 0;
+  std::string waits_for{};
 };
 
 // Thread-safe.

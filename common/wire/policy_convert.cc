@@ -143,6 +143,10 @@ class Converter {
     ShapingRule out;
     out.match = FromProto(from.match());
     if (from.has_connections()) out.connections = from.connections();
+    if (from.has_source_connections()) out.source_connections = from.source_connections();
+    if (from.has_connections_per_address())
+      out.connections_per_address = from.connections_per_address();
+    out.idle_timeout = ReadDuration(from.idle_timeout(), path + ".idle_timeout");
     if (from.has_messages_per_connection())
       out.messages_per_connection = from.messages_per_connection();
     if (from.has_recipients_per_transaction()) {
@@ -271,6 +275,12 @@ Match FromProto(const v1::Match& from) {
             .reply_class = from.reply_class()};
   std::sort(out.tags.begin(), out.tags.end());
   return out;
+}
+
+std::vector<PolicyFinding> FromProto(const v1::ShapingRule& from, ShapingRule* out) {
+  std::vector<PolicyFinding> findings;
+  *out = Converter(findings).Convert(from, "rule");
+  return findings;
 }
 
 std::vector<PolicyFinding> FromProto(const v1::Policy& from, PolicyDocument* out) {

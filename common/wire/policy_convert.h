@@ -12,6 +12,7 @@
 namespace sluice::v1 {
 class Match;
 class Policy;
+class ShapingRule;
 }  // namespace sluice::v1
 
 namespace sluice::wire {
@@ -22,6 +23,9 @@ namespace sluice::wire {
 std::vector<PolicyFinding> FromProto(const v1::Policy& policy, PolicyDocument* out);
 void ToProto(const PolicyDocument& policy, v1::Policy* out);
 void ToProto(const Match& match, v1::Match* out);
+// One rule; the paths of findings begin with `rule`.
+std::vector<PolicyFinding> FromProto(const v1::ShapingRule& rule, ShapingRule* out);
+void ToProto(const ShapingRule& rule, v1::ShapingRule* out);
 Match FromProto(const v1::Match& match);
 
 // FromProto and CheckPolicy: all there is to say before a policy is applied.

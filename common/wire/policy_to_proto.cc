@@ -94,6 +94,9 @@ void Convert(const SmartHostPolicy& from, v1::SmartHost* out) {
 void Convert(const ShapingRule& from, v1::ShapingRule* out) {
   ToProto(from.match, out->mutable_match());
   if (from.connections) out->set_connections(*from.connections);
+  if (from.source_connections) out->set_source_connections(*from.source_connections);
+  if (from.connections_per_address) out->set_connections_per_address(*from.connections_per_address);
+  out->set_idle_timeout(DurationText(from.idle_timeout));
   if (from.messages_per_connection) out->set_messages_per_connection(*from.messages_per_connection);
   if (from.recipients_per_transaction) {
     out->set_recipients_per_transaction(*from.recipients_per_transaction);
@@ -166,6 +169,8 @@ void ToProto(const Match& from, v1::Match* out) {
   out->set_reply(from.reply);
   out->set_reply_class(from.reply_class);
 }
+
+void ToProto(const ShapingRule& from, v1::ShapingRule* out) { Convert(from, out); }
 
 void ToProto(const PolicyDocument& from, v1::Policy* out) {
   out->Clear();

@@ -20,6 +20,7 @@ class App {
     app_.fallthrough();
     AddCommon();
     AddPolicyVerbs();
+    AddConstraintVerbs();
     AddKeyVerbs();
     AddSend();
     AddSuppressionVerbs();
@@ -95,6 +96,44 @@ class App {
         ->capture_default_str()
         ->check(CLI::Range(1, 1'000));
     history->callback([this] { run_ = [this] { return History(context_, limit_); }; });
+  }
+
+  static void AddScope(CLI::App* verb, ScopeOptions& scope) {
+    verb->add_option("--source", scope.source, "One of our IPs, as named in the policy");
+    verb->add_option("--provider", scope.provider, "Such as google, or other");
+    verb->add_option("--pool", scope.pool, "As named in the policy");
+    verb->add_option("--tenant", scope.tenant, "As named in the policy");
+    verb->add_option("--stream", scope.stream, "As named in the policy");
+    verb->add_option("--campaign", scope.campaign, "The client's tag");
+    verb->add_option("--domain", scope.domain, "Of recipients");
+    verb->add_option("--site", scope.site, "MX host set, as explain shows it");
+  }
+
+  void AddConstraintVerbs() {
+    CLI::App* suspend = app_.add_subcommand(
+        "suspend", "Stops sending: of a source, pool, stream …; all that is named must match");
+    AddScope(suspend, suspend_.scope);
+    suspend->add_option("--for", length_, "Such as 2h; default until resumed");
+    suspend->add_option("--reason", suspend_.reason, "Shown in the list");
+    suspend->add_option("--author", suspend_.author, "Default user@host");
+    suspend->callback([this] {
+      run_ = [this] {
+        if (!length_.empty()) {
+          const auto length = ParseDuration(length_);
+          if (!length.ok()) return RefuseUsage(context_, "--for takes a duration such as 2h");
+          suspend_.length = *length;
+        }
+        return Suspend(context_, suspend_);
+      };
+    });
+    CLI::App* resume = app_.add_subcommand("resume", "Lifts what suspend has made");
+    resume->add_option("id", resume_.id, "As `constraints` shows it; or name the same scope");
+    AddScope(resume, resume_.scope);
+    resume->add_option("--author", resume_.author, "Default user@host");
+    resume->callback([this] { run_ = [this] { return Resume(context_, resume_); }; });
+    CLI::App* list = app_.add_subcommand("constraints", "Everything that holds mail back now");
+    AddScope(list, suspend_.scope);
+    list->callback([this] { run_ = [this] { return Constraints(context_, suspend_.scope); }; });
   }
 
   void AddKeyVerbs() {
@@ -201,7 +240,9 @@ class App {
   SendOptions send_;
   SuppressionOptions suppression_;
   TlsReportOptions tls_report_;
-  std::string timeout_ = "30s", file_, tenant_, label_, id_;
+  SuspendOptions suspend_;
+  ResumeOptions resume_;
+  std::string timeout_ = "30s", file_, length_, tenant_, label_, id_;
   int64_t revision_ = 0;
   int limit_ = 20;
   std::function<int()> run_ = [] { return kUsage; };

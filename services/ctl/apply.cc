@@ -1,5 +1,4 @@
 #include <google/protobuf/util/message_differencer.h>
-#include <unistd.h>
 
 #include <ostream>
 
@@ -13,14 +12,6 @@
 
 namespace sluice::ctl {
 namespace {
-
-// Who sits here: user@host.
-std::string DefaultAuthor(const Context& context) {
-  const char* user = context.io.env("USER");
-  char host[256] = "";
-  if (::gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
-  return Cat(user == nullptr ? "unknown" : user, "@", host);
-}
 
 void PrintApplied(const Context& context, const v1::ApplyPolicyResponse& applied) {
   if (context.json) return PrintJson(context.io.out, applied);
@@ -60,7 +51,7 @@ int Apply(const Context& context, const ApplyOptions& options) {
   if (options.dry_run) return kOk;
 
   request.set_base_revision(options.base != 0 ? options.base : current.revision().revision());
-  request.set_author(options.author.empty() ? DefaultAuthor(context) : options.author);
+  request.set_author(Author(context, options.author));
   request.set_reason(options.reason);
   v1::ApplyPolicyResponse applied;
   if (const absl::Status status = client.Call(request, &applied); !status.ok())

@@ -90,6 +90,18 @@ absl::Status AdminClient::Call(const v1::GetStatusRequest& request,
                                v1::GetStatusResponse* response) {
   return Follow(&v1::AdminService::Stub::GetStatus, request, response);
 }
+absl::Status AdminClient::Call(const v1::SuspendRequest& request,
+                               v1::SuspendResponse* response) {
+  return Follow(&v1::AdminService::Stub::Suspend, request, response);
+}
+absl::Status AdminClient::Call(const v1::ResumeRequest& request,
+                               v1::ResumeResponse* response) {
+  return Follow(&v1::AdminService::Stub::Resume, request, response);
+}
+absl::Status AdminClient::Call(const v1::ListConstraintsRequest& request,
+                               v1::ListConstraintsResponse* response) {
+  return Follow(&v1::AdminService::Stub::ListConstraints, request, response);
+}
 absl::Status AdminClient::Call(const v1::CreateApiKeyRequest& request,
                                v1::CreateApiKeyResponse* response) {
   return Follow(&v1::AdminService::Stub::CreateApiKey, request, response);

@@ -22,6 +22,10 @@ class AdminClient {
   absl::Status Call(const v1::ListPolicyRevisionsRequest& request,
                     v1::ListPolicyRevisionsResponse* response);
   absl::Status Call(const v1::GetStatusRequest& request, v1::GetStatusResponse* response);
+  absl::Status Call(const v1::SuspendRequest& request, v1::SuspendResponse* response);
+  absl::Status Call(const v1::ResumeRequest& request, v1::ResumeResponse* response);
+  absl::Status Call(const v1::ListConstraintsRequest& request,
+                    v1::ListConstraintsResponse* response);
   absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response);
   absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response);
   absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response);

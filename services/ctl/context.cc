@@ -1,5 +1,7 @@
 #include "ctl/context.h"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -29,6 +31,14 @@ int Refuse(const Context& context, const absl::Status& status) {
     context.io.err << "sluicectl: try again after " << ToString(*delay) << "\n";
   }
   return kRefused;
+}
+
+std::string Author(const Context& context, const std::string& given) {
+  if (!given.empty()) return given;
+  const char* user = context.io.env("USER");
+  char host[256] = "";
+  if (::gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+  return Cat(user == nullptr ? "unknown" : user, "@", host);
 }
 
 int RefuseUsage(const Context& context, std::string_view what) {

@@ -39,6 +39,8 @@ struct Context {
 
 // Says what went wrong on `err`, one field a line; answers kRefused.
 int Refuse(const Context& context, const absl::Status& status);
+// `given`, or who sits here: user@host.
+std::string Author(const Context& context, const std::string& given);
 int RefuseUsage(const Context& context, std::string_view what);
 
 // The whole file, or standard input for "-".

@@ -26,6 +26,24 @@ int Get(const Context& context, int64_t revision);
 
 int History(const Context& context, int limit);
 
+struct ScopeOptions {
+  std::string source, provider, pool, tenant, stream, campaign, domain, site;
+};
+struct SuspendOptions {
+  ScopeOptions scope;
+  std::string reason, author;
+  Duration length{0};  // 0 = until resumed.
+};
+// Returns when it is true everywhere; kRefused when somebody has not acknowledged.
+int Suspend(const Context& context, const SuspendOptions& options);
+struct ResumeOptions {
+  std::string id, author;
+  ScopeOptions scope;
+};
+int Resume(const Context& context, const ResumeOptions& options);
+// What holds mail back now; with a scope only what names it.
+int Constraints(const Context& context, const ScopeOptions& scope);
+
 int KeyCreate(const Context& context, const std::string& tenant, const std::string& label);
 int KeyList(const Context& context, const std::string& tenant);
 int KeyRevoke(const Context& context, const std::string& id);

@@ -17,23 +17,13 @@
 
 namespace sluice::egress {
 
-struct PathLimits {
-  static constexpr int kDefaultRecipients = 100;  // RFC 5321 §4.5.3.1.8: what every server takes
-
-  int connections = 20;
-  int messages_per_connection = 0;  // 0 = no limit
-  int recipients_per_transaction = kDefaultRecipients;
-  TlsMode tls = TlsMode::kOpportunistic;
-  friend bool operator==(const PathLimits&, const PathLimits&) = default;
-};
-
 struct AssignedSource {
   SourceName name;
   std::string bind_address;  // as text
   std::string ehlo;
   int64_t epoch = 0;
-  PathLimits limits;
   std::optional<ProxyAddress> proxy;  // what binds the address instead of us
+  std::vector<std::string> pools;  // it is a member of
   friend bool operator==(const AssignedSource&, const AssignedSource&) = default;
 };
 

@@ -49,7 +49,8 @@ asio::awaitable<void> RunConnection(Path& path) {
   path.AfterLeft();
 }
 
-Connection::Connection(Path& path) : path_(path), source_(path.source()), wake_(path.io()) {
+Connection::Connection(Path& path)
+    : path_(path), source_(path.source()), tls_mode_(path.WantedTls()), wake_(path.io()) {
   path_.Joined(*this);
 }
 
@@ -100,10 +101,10 @@ bool Connection::MayServeMore() const {
   const AssignedSource& now = path_.source()->assigned;
   const AssignedSource& then = source_->assigned;
   if (path_.is_closing() || is_retiring_ || now.bind_address != then.bind_address ||
-      now.ehlo != then.ehlo || now.limits.tls != then.limits.tls || now.proxy != then.proxy) {
+      now.ehlo != then.ehlo || now.proxy != then.proxy || path_.WantedTls() != tls_mode_) {
     return false;
   }
-  return session_->transaction_count() < path_.MostMessages();
+  return !path_.HasTooMany() && session_->transaction_count() < path_.MostMessages();
 }
 
 asio::awaitable<bool> Connection::Sign(Shipment& shipment) {
@@ -214,7 +215,8 @@ void Connection::SettleStale(Shipment shipment, TransactionResult result, Attemp
 asio::awaitable<bool> Connection::Idle() {
   is_woken_ = false;
   was_idle_ = true;
-  wake_.expires_after(path_.around().options.timeouts.idle);
+  const Duration usual = path_.around().options.timeouts.idle;
+  wake_.expires_after(path_.limits().idle_timeout.value.value_or(usual));
   path_.BecameIdle(*this);
   co_await wake_.async_wait(kAsTuple);
   if (is_woken_) {

@@ -3,6 +3,7 @@
 // lives.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <set>
 #include <string>
@@ -55,6 +56,7 @@ class Connection {
 
   Path& path_;
   BoundSourcePtr source_;  // as which it was opened
+  TlsMode tls_mode_;       // that the policy asked for then
   std::string host_, address_;
   std::unique_ptr<SmtpSession> session_;
   TlsPlan tls_plan_;  // by which it was opened
@@ -68,7 +70,7 @@ class Connection {
   bool is_retiring_ = false;
   bool is_sending_ = false;
   bool is_aborted_ = false;
-  ConnectionBudget::IdleList::iterator idle_place_{};
+  std::array<ConnectionBudget::IdleList::iterator, 3> idle_places_{};  // as in Path::budgets_
 };
 
 // Runs one connection of `path` to its end. The path outlives it.

@@ -16,6 +16,13 @@ bool ConnectionBudget::Take(Path& path) {
   return false;
 }
 
+void ConnectionBudget::SetMost(size_t most) {
+  most_ = most;
+  for (size_t over = used_ > most ? used_ - most : 0; over > 0 && !idle_.empty(); --over) {
+    idle_.front()->Retire();
+  }
+}
+
 Path* ConnectionBudget::GiveBack() {
   --used_;
   if (wanting_.empty()) return nullptr;

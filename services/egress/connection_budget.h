@@ -1,6 +1,6 @@
-// How many connections one I/O thread may have at once over all its paths. When it is used up, the
-// connection that has been idle longest makes room, and paths that got none are served as soon as
-// one ends. Belongs to one thread.
+// How many connections some paths may have at once: those of an I/O thread, of a source, or those
+// that share limits. When it is used up, the connection that has been idle longest makes room, and
+// paths that got none are served as soon as one ends. Belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,12 @@ class ConnectionBudget {
 
   // Takes one, or notes that `path` wants one and asks the longest idle connection to end.
   bool Take(Path& path);
+  // Gives back what Take gave a moment ago: another budget had none.
+  void Untake() { --used_; }
+  // Fewer: idle connections beyond it end, busy ones after their transaction (IsOver). More: paths
+  // that want one are to be pumped.
+  void SetMost(size_t most);
+  bool IsOver() const { return used_ > most_; }
   // Gives one back. Returns a path that wants one, or null.
   Path* GiveBack();
   // The path goes away.
@@ -35,7 +41,7 @@ class ConnectionBudget {
   size_t used() const { return used_; }
 
  private:
-  const size_t most_;
+  size_t most_;
   size_t used_ = 0;
   IdleList idle_;  // longest idle first
   std::deque<Path*> wanting_;

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mail/utf8.h"
+#include "wire/policy_convert.h"
 
 namespace sluice::egress {
 namespace {
@@ -159,13 +160,8 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment) {
     source.bind_address = from.bind_address();
     source.ehlo = from.ehlo();
     source.epoch = from.epoch();
-    if (from.limits().connections() > 0) source.limits.connections = from.limits().connections();
-    source.limits.messages_per_connection = std::max(from.limits().messages_per_connection(), 0);
-    if (from.limits().recipients_per_transaction() > 0) {
-      source.limits.recipients_per_transaction = from.limits().recipients_per_transaction();
-    }
     source.proxy = ParseProxyAddress(from.proxy());
-    source.limits.tls = ParseTlsMode(from.limits().tls()).value_or(TlsMode::kOpportunistic);
+    source.pools.assign(from.pools().begin(), from.pools().end());
     sources.push_back(std::move(source));
   }
   return sources;
@@ -181,6 +177,32 @@ std::vector<SigningKey> FromProto(const v1::SigningKeys& keys) {
                    .algorithm = from.algorithm()});
   }
   return out;
+}
+
+LimitBook FromProto(const v1::Shaping& shaping) {
+  std::vector<PlacedRule> rules;
+  for (const v1::PlacedRule& from : shaping.rules()) {
+    // What control has checked reads; a value that this version does not know is left out.
+    PlacedRule placed{.index = from.index(), .rule = {}};
+    wire::FromProto(from.rule(), &placed.rule);
+    rules.push_back(std::move(placed));
+  }
+  std::vector<Constraint> constraints;
+  for (const v1::LimitingConstraint& from : shaping.constraints()) {
+    const auto value = ParseConstraintValue(from.value());
+    if (!value.ok()) continue;
+    Constraint constraint;
+    constraint.id = from.constraint_id();
+    constraint.scope = {.source = from.scope().source(),
+                        .provider = from.scope().provider(),
+                        .pool = from.scope().pool(),
+                        .site = from.scope().site()};
+    constraint.cause = ParseConstraintCause(from.cause()).value_or(ConstraintCause::kShaping);
+    constraint.value = *value;
+    if (from.until_micros() != 0) constraint.until = FromMicros(from.until_micros());
+    constraints.push_back(std::move(constraint));
+  }
+  return LimitBook(std::move(rules), std::move(constraints));
 }
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch) {

@@ -12,6 +12,7 @@
 #include "egress/tls_results.h"
 #include "egress/work.h"
 #include "mail/signing_key.h"
+#include "policy/shaping.h"
 #include "sluice/v1/dispatch.pb.h"
 
 namespace sluice::egress {
@@ -22,6 +23,7 @@ ContentPart FromProto(v1::ContentChunk& chunk, std::string spare);
 EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session);
 std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
 std::vector<SigningKey> FromProto(const v1::SigningKeys& keys);
+LimitBook FromProto(const v1::Shaping& shaping);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);

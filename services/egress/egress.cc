@@ -7,7 +7,6 @@
 
 #include <asio/post.hpp>
 
-#include "absl/container/flat_hash_set.h"
 #include "base/text.h"
 #include "egress/attempt.h"
 #include "egress/channels.h"
@@ -22,6 +21,8 @@ constexpr Duration kTickInterval = std::chrono::milliseconds(250);
 constexpr Duration kKeysInterval = std::chrono::seconds(1);
 constexpr Duration kTlsResultsInterval = std::chrono::seconds(5);
 constexpr size_t kMostTlsResults = 1000;
+// Longer than a stream can lag behind another and live.
+constexpr Duration kRefusedFor = std::chrono::seconds(60);
 constexpr size_t kMostDefaultThreads = 4;
 
 uint64_t RandomIncarnation() {
@@ -67,10 +68,13 @@ PathOptions PathOptionsOf(const EgressOptions& options) {
 
 IoThread::Filter FilterOf(const std::shared_ptr<Session>& session, RecallOrder order) {
   return [session, source = std::move(order.source),
-          entries = absl::flat_hash_set<QueueEntryId>(order.entries.begin(), order.entries.end())](
-             const Entry& entry) {
-    return entry.session == session && (source.value().empty() || entry.source == source) &&
-           (entries.empty() || entries.contains(entry.id));
+          entries = std::move(order.entries)](const Entry& entry) {
+    if (entry.session != session || (!source.value().empty() && entry.source != source)) {
+      return false;
+    }
+    if (entries.empty()) return true;
+    const auto found = entries.find(entry.id);
+    return found != entries.end() && (found->second == 0 || found->second == entry.attempt_id);
   };
 }
 
@@ -156,6 +160,9 @@ void Egress::Admit(EntryPtr entry, std::vector<EntryPtr>& ready) {
   if (const auto reason = custody_.Admit(*entry); reason.has_value()) {
     return GiveBack(around_, *entry, *reason);
   }
+  if (refused_.erase(entry->attempt_id) > 0) {
+    return GiveBack(around_, *entry, ReturnReason::kRecall);
+  }
   const std::shared_ptr<Session> session = entry->session;
   const MessageId message = entry->message;
   bool must_ask = false;
@@ -197,8 +204,23 @@ std::vector<BindResult> Egress::Assigned(std::vector<AssignedSource> sources) {
 
 void Egress::SigningKeysCame(std::vector<SigningKey> keys) { keys_.SetRules(std::move(keys)); }
 
+void Egress::Shaped(LimitBook book, std::function<void()> done) {
+  book_ = std::make_shared<const LimitBook>(std::move(book));
+  SpreadSources();
+  // Threads work in order: when they answer this they have the book.
+  GiveUp([](const Entry&) { return false; }, ReturnReason::kRecall, std::move(done));
+}
+
 void Egress::Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                       std::function<void()> done) {
+  {
+    // Releases travel on another stream: one that is still on its way is refused when it arrives.
+    const std::lock_guard lock(intake_mutex_);
+    const SteadyInstant until = parts_.clock.Steady() + kRefusedFor;
+    for (const auto& [entry, attempt_id] : order.entries) {
+      if (attempt_id != 0) refused_.emplace(attempt_id, until);
+    }
+  }
   GiveUp(FilterOf(session, std::move(order)), ReturnReason::kRecall, std::move(done));
 }
 
@@ -276,7 +298,7 @@ void Egress::SpreadSources() {
   std::vector<std::vector<BoundSourcePtr>> by_thread(threads_.size());
   for (size_t i = 0; i < usable.size(); ++i) {
     by_thread[homes[i]].push_back(std::make_shared<const BoundSource>(
-        BoundSource{.assigned = usable[i], .address = (*own)[i], .own = own}));
+        BoundSource{.assigned = usable[i], .address = (*own)[i], .own = own, .book = book_}));
   }
   for (size_t i = 0; i < threads_.size(); ++i) threads_[i]->SetSources(std::move(by_thread[i]));
   table_.Publish();
@@ -300,6 +322,10 @@ void Egress::Tick() {
   }
   LookAtKeys(now);
   TellTlsResults(now);
+  {
+    const std::lock_guard lock(intake_mutex_);
+    absl::erase_if(refused_, [now](const auto& item) { return item.second <= now; });
+  }
   SetGauges();
   tick_.expires_after(kTickInterval);
   tick_.async_wait([this](const asio::error_code& error) {

@@ -17,6 +17,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "absl/container/flat_hash_map.h"
 #include "egress/addresses.h"
 #include "egress/content_cache.h"
 #include "egress/custody.h"
@@ -65,6 +66,7 @@ class Egress final : private LinkHost {
   void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) override;
   std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) override;
   void SigningKeysCame(std::vector<SigningKey> keys) override;
+  void Shaped(LimitBook book, std::function<void()> done) override;
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
@@ -102,12 +104,16 @@ class Egress final : private LinkHost {
   SourceTable table_;
   KeyRing keys_;  // control thread, but for Read
   Addresses addresses_;  // control thread
+  std::shared_ptr<const LimitBook> book_ = std::make_shared<const LimitBook>();  // control thread
   // Held while a message of a scheduler is worked in: who takes it knows that all of it is with the
   // I/O threads.
   std::mutex intake_mutex_;
   std::unique_ptr<StsPolicies> sts_policies_;
   DomainTlsFinder domain_tls_;
   TlsResults tls_results_;
+  // Attempts that were recalled, maybe before they arrive, and until when that may be; under
+  // intake_mutex_.
+  absl::flat_hash_map<uint64_t, SteadyInstant> refused_;
   Surroundings around_;
   SignerPool signers_;
   std::vector<std::unique_ptr<IoThread>> threads_;

@@ -96,6 +96,10 @@ void IoThread::Tick(SteadyInstant now, Instant wall) {
     absl::erase_if(paths, [now, is_crowded](const auto& item) {
       return item.second->IsDisposable(now) || (is_crowded && !item.second->IsBusy());
     });
+    absl::erase_if(source->second.groups, [](const auto& item) { return item.second->IsEmpty(); });
+    if (source->second.bound != nullptr) {
+      for (auto& [key, group] : source->second.groups) group->Refresh(*source->second.bound, wall);
+    }
     // Entries may wait for a pause, a ceiling or memory to end.
     for (auto& [site, path] : paths) path->Pump();
     if (source->second.bound == nullptr && paths.empty()) {
@@ -143,9 +147,20 @@ Path* IoThread::PathOf(const Entry& entry) {
   if (source == sources_.end() || source->second.bound == nullptr) return nullptr;
   std::unique_ptr<Path>& path = source->second.paths[PathKey(entry)];
   if (path == nullptr) {
-    path = std::make_unique<Path>(around_, io_, budget_, desk_, source->second.bound);
+    PathGroup& group = GroupOf(source->second, entry);
+    path = std::make_unique<Path>(around_, io_, budget_, group, desk_, source->second.bound);
   }
   return path->is_closing() ? nullptr : path.get();
+}
+
+PathGroup& IoThread::GroupOf(Source& source, const Entry& entry) {
+  std::unique_ptr<PathGroup>& group =
+      source.groups[PathGroup::KeyOf(entry.provider, entry.site)];
+  if (group == nullptr) {
+    group = std::make_unique<PathGroup>(entry.provider, entry.site, *source.connections);
+    group->Refresh(*source.bound, around_.clock.Now());
+  }
+  return *group;
 }
 
 void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
@@ -153,6 +168,8 @@ void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
   for (BoundSourcePtr& bound : sources) {
     Source& source = sources_[bound->assigned.name.value()];
     source.bound = bound;
+    if (source.connections == nullptr) source.connections = std::make_unique<ConnectionBudget>(0);
+    for (auto& [key, group] : source.groups) group->Refresh(*bound, around_.clock.Now());
     for (auto& [site, path] : source.paths) path->UseSource(bound);
   }
   for (auto& [name, source] : sources_) {

@@ -54,7 +54,9 @@ class IoThread {
 
   struct Source {
     BoundSourcePtr bound;  // null: given up, waiting for its connections to end
-    absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by PathKey
+    std::unique_ptr<ConnectionBudget> connections;
+    absl::flat_hash_map<std::string, std::unique_ptr<PathGroup>> groups;  // outlive the paths
+    absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by site and MX hosts
   };
   void Run();
   asio::awaitable<void> TickForEver();
@@ -67,6 +69,7 @@ class IoThread {
   void SetSourcesHere(std::vector<BoundSourcePtr> sources);
   void GiveUpHere(const Filter& filter, ReturnReason reason);
   Path* PathOf(const Entry& entry);
+  PathGroup& GroupOf(Source& source, const Entry& entry);
 
   const Surroundings& around_;
   ConnectionBudget budget_;

@@ -110,8 +110,7 @@ asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
   if (!addresses.empty()) {
     const DaneAnswer dane = co_await AskDane(host);
     result_.tls_plan =
-        PlanTls(request_.smart_host != nullptr ? request_.smart_host->tls
-                                                : request_.source->assigned.limits.tls,
+        PlanTls(request_.smart_host != nullptr ? request_.smart_host->tls : request_.tls_mode,
                 request_.tls.get(), host, dane);
   }
   if (result_.tls_plan.refusal.has_value() && !addresses.empty()) {

@@ -31,7 +31,8 @@ struct OpenRequest {
   std::vector<std::string> hosts;  // names or address literals
   // A host of this name stands for itself (implicit MX) and may be an alias; an MX host may not.
   std::string recipient_domain;
-  DomainTlsPtr tls;  // may be null
+  TlsMode tls_mode = TlsMode::kOpportunistic;  // that the policy asks for
+  DomainTlsPtr tls;                            // may be null
   std::shared_ptr<const SmartHostPolicy> smart_host;  // null: the hosts are MX hosts
 };
 

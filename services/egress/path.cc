@@ -10,16 +10,29 @@
 #include "net/spawn.h"
 
 namespace sluice::egress {
+namespace {
+
+// RFC 5321 §4.5.3.1.8: what every server takes.
+constexpr int kUsualRecipients = 100;
+
+}  // namespace
 
 Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
-           SignDesk& desk, BoundSourcePtr source)
-    : around_(around), io_(io), budget_(budget), desk_(desk), source_(std::move(source)) {
+           PathGroup& group, SignDesk& desk, BoundSourcePtr source)
+    : around_(around),
+      io_(io),
+      group_(group),
+      budgets_{&budget, &group.source_connections(), &group.connections()},
+      desk_(desk),
+      source_(std::move(source)) {
+  group_.Joined();
   around_.metrics.paths.Add(1);
 }
 
 Path::~Path() {
   SLUICE_CHECK(connections_.empty());
-  budget_.Forget(*this);
+  for (ConnectionBudget* budget : budgets_) budget->Forget(*this);
+  group_.Left();
   around_.metrics.ready.Add(-static_cast<int64_t>(queue_.size()));
   around_.metrics.paths.Add(-1);
 }
@@ -34,7 +47,7 @@ void Path::Pump() {
   while (queue_.size() > waking_count_ + starting_count_) {
     if (!idle_.empty()) {
       WakeIdle(*idle_.back());
-    } else if (MayOpen() && budget_.Take(*this)) {
+    } else if (MayOpen() && TakeConnection()) {
       StartConnection();
     } else {
       return;
@@ -43,11 +56,25 @@ void Path::Pump() {
 }
 
 bool Path::MayOpen() const {
-  size_t most = static_cast<size_t>(std::max(source_->assigned.limits.connections, 1));
-  if (ceiling_ != 0 && around_.clock.Steady() < ceiling_until_) most = std::min(most, ceiling_);
+  const bool has_ceiling = ceiling_ != 0 && around_.clock.Steady() < ceiling_until_;
+  if (has_ceiling && open_count_ + starting_count_ >= ceiling_) return false;
   // At first two at once, then as many more as are open: a host that does not answer is not
   // stormed.
-  return open_count_ + starting_count_ < most && starting_count_ < 2 + open_count_;
+  return starting_count_ < 2 + open_count_;
+}
+
+bool Path::TakeConnection() {
+  for (size_t i = 0; i < budgets_.size(); ++i) {
+    if (budgets_[i]->Take(*this)) continue;
+    while (i-- > 0) budgets_[i]->Untake();
+    return false;
+  }
+  return true;
+}
+
+bool Path::HasTooMany() const {
+  return std::any_of(budgets_.begin(), budgets_.end(),
+                     [](const ConnectionBudget* budget) { return budget->IsOver(); });
 }
 
 void Path::WakeIdle(Connection& connection) {
@@ -69,7 +96,6 @@ void Path::StartConnection() {
 void Path::UseSource(BoundSourcePtr source) {
   const bool is_same = source->assigned.bind_address == source_->assigned.bind_address &&
                        source->assigned.ehlo == source_->assigned.ehlo &&
-                       source->assigned.limits.tls == source_->assigned.limits.tls &&
                        source->assigned.proxy == source_->assigned.proxy;
   source_ = std::move(source);
   is_closing_ = false;
@@ -92,6 +118,7 @@ std::optional<OpenRequest> Path::NextRequest() const {
   OpenRequest request;
   request.source = source_;
   request.hosts = next->mx_hosts;
+  request.tls_mode = WantedTls();
   request.tls = next->tls;
   request.smart_host = next->smart_host;
   const size_t at = next->recipient.rfind('@');
@@ -119,7 +146,7 @@ Shipment Path::TakeNext(const Extensions& peer) {
 }
 
 size_t Path::MostRecipients() const {
-  const int wanted = source_->assigned.limits.recipients_per_transaction;
+  const int wanted = limits().recipients_per_transaction.value.value_or(kUsualRecipients);
   const size_t most = std::clamp<size_t>(static_cast<size_t>(std::max(wanted, 1)), 1,
                                          kMaxRecipientsPerTransaction);
   return recipients_.Bound(most, around_.clock.Steady());
@@ -130,7 +157,7 @@ void Path::LimitRecipients(size_t most) {
 }
 
 size_t Path::MostMessages() const {
-  const auto wanted = static_cast<size_t>(source_->assigned.limits.messages_per_connection);
+  const auto wanted = static_cast<size_t>(std::max(limits().messages_per_connection.value.value_or(0), 0));
   return messages_.Bound(wanted == 0 ? SIZE_MAX : wanted, around_.clock.Steady());
 }
 
@@ -228,14 +255,18 @@ void Path::BindFailed(const OpenedSession& opened) {
 
 void Path::BecameIdle(Connection& connection) {
   connection.is_idle_ = true;
-  connection.idle_place_ = budget_.AddIdle(connection);
+  for (size_t i = 0; i < budgets_.size(); ++i) {
+    connection.idle_places_[i] = budgets_[i]->AddIdle(connection);
+  }
   idle_.push_back(&connection);
 }
 
 void Path::NoLongerIdle(Connection& connection) {
   if (!connection.is_idle_) return;
   connection.is_idle_ = false;
-  budget_.RemoveIdle(connection.idle_place_);
+  for (size_t i = 0; i < budgets_.size(); ++i) {
+    budgets_[i]->RemoveIdle(connection.idle_places_[i]);
+  }
   std::erase(idle_, &connection);
 }
 
@@ -255,8 +286,10 @@ void Path::AfterLeft() {
     closing.reply = LocalReply({4, 3, 2}, "the source was given up");
     FailWaiting(closing);
   }
-  Path* wanting = budget_.GiveBack();
-  if (wanting != nullptr && wanting != this) wanting->Pump();
+  for (ConnectionBudget* budget : budgets_) {
+    Path* wanting = budget->GiveBack();
+    if (wanting != nullptr && wanting != this) wanting->Pump();
+  }
   Pump();
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "egress/connection_budget.h"
 #include "egress/host_book.h"
 #include "egress/open_session.h"
+#include "egress/path_group.h"
 #include "egress/ready_queue.h"
 #include "egress/shipment.h"
 #include "egress/signer.h"
@@ -25,8 +27,8 @@ namespace sluice::egress {
 
 class Path {
  public:
-  // `around`, `io`, `budget` and `desk` outlive the path.
-  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget, SignDesk& desk,
+  // `around`, `io`, `budget`, `group` and `desk` outlive the path.
+  Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget, PathGroup& group, SignDesk& desk,
        BoundSourcePtr source);
   ~Path();
   Path(const Path&) = delete;
@@ -54,6 +56,10 @@ class Path {
   // ---- for its connections ----
   const BoundSourcePtr& source() const { return source_; }
   bool is_closing() const { return is_closing_; }
+  const EffectiveLimits& limits() const { return group_.limits(); }
+  TlsMode WantedTls() const { return limits().tls.value.value_or(TlsMode::kOpportunistic); }
+  // There are more connections than may be: those that have nothing under way end.
+  bool HasTooMany() const;
   const Surroundings& around() const { return around_; }
   asio::io_context& io() { return io_; }
   SignDesk& desk() { return desk_; }
@@ -100,6 +106,7 @@ class Path {
   };
 
   bool MayOpen() const;
+  bool TakeConnection();
   void WakeIdle(Connection& connection);
   void WakeAllIdle();
   // Whether there is memory to decode the next entry now; if not, it stays where it is until Pump
@@ -114,7 +121,9 @@ class Path {
 
   const Surroundings& around_;
   asio::io_context& io_;
-  ConnectionBudget& budget_;
+  PathGroup& group_;
+  // Each must give a connection: the thread's, the source's, those of the paths that share limits.
+  const std::array<ConnectionBudget*, 3> budgets_;
   SignDesk& desk_;
   BoundSourcePtr source_;
   ReadyQueue queue_;

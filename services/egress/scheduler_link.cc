@@ -127,6 +127,8 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
     host_.SigningKeysCame(FromProto(message.signing_keys()));
   } else if (message.has_assignment()) {
     Tell(host_.Assigned(FromProto(message.assignment())));
+  } else if (message.has_shaping()) {
+    host_.Shaped(FromProto(message.shaping()), Answer(run, message.shaping().generation()));
   } else if (message.has_recall()) {
     HandleRecall(run, message);
   } else if (message.has_shards()) {
@@ -140,14 +142,19 @@ void SchedulerLink::HandleRecall(const RunPtr& run, const v1::ControlResponse& m
   const v1::Recall& recall = message.recall();
   RecallOrder order{
       .generation = recall.generation(), .source = SourceName(recall.source()), .entries = {}};
-  for (const uint64_t id : recall.queue_entry_ids()) {
-    order.entries.push_back(QueueEntryId(static_cast<int64_t>(id)));
+  for (int i = 0; i < recall.queue_entry_ids_size(); ++i) {
+    order.entries.emplace(QueueEntryId(static_cast<int64_t>(recall.queue_entry_ids(i))),
+                          i < recall.attempt_ids_size() ? recall.attempt_ids(i) : 0);
   }
-  host_.Recalled(run->session, std::move(order), [run, generation = recall.generation()] {
+  host_.Recalled(run->session, std::move(order), Answer(run, recall.generation()));
+}
+
+std::function<void()> SchedulerLink::Answer(const RunPtr& run, int64_t generation) {
+  return [run, generation] {
     v1::ControlRequest answer;
     answer.mutable_order_result()->set_generation(generation);
     run->control->Send(std::move(answer));
-  });
+  };
 }
 
 void SchedulerLink::Welcomed(const RunPtr& run, uint64_t scheduler) {

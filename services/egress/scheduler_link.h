@@ -15,12 +15,14 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/log.h"
 #include "egress/addresses.h"
 #include "egress/custody.h"
 #include "egress/session.h"
 #include "egress/tls_results.h"
 #include "mail/signing_key.h"
+#include "policy/shaping.h"
 
 namespace grpc {
 class Channel;
@@ -46,7 +48,8 @@ struct LinkIdentity {
 struct RecallOrder {
   int64_t generation = 0;
   SourceName source;                  // empty: any
-  std::vector<QueueEntryId> entries;  // empty: any
+  // And as which attempt it was released, 0 = whichever; empty: any.
+  absl::flat_hash_map<QueueEntryId, uint64_t> entries;
 };
 
 // What a link needs of egress.
@@ -59,6 +62,8 @@ class LinkHost {
   // The rest on the control thread.
   virtual std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) = 0;
   virtual void SigningKeysCame(std::vector<SigningKey> keys) = 0;
+  // What limits the sources from now on. `done` as below, when every thread keeps to it.
+  virtual void Shaped(LimitBook book, std::function<void()> done) = 0;
   // `done` may be called from any thread, once.
   virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                         std::function<void()> done) = 0;
@@ -110,6 +115,8 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   // On a gRPC thread.
   void Received(const RunPtr& run, v1::ControlResponse& message);
   void Handle(const RunPtr& run, v1::ControlResponse& message);
+  // Says that the order of this generation is carried out.
+  static std::function<void()> Answer(const RunPtr& run, int64_t generation);
   void HandleRecall(const RunPtr& run, const v1::ControlResponse& message);
   void Welcomed(const RunPtr& run, uint64_t scheduler);
   void Beat(const RunPtr& run);

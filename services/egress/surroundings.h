@@ -20,6 +20,7 @@
 #include "egress/tls_results.h"
 #include "net/dns.h"
 #include "net/tls.h"
+#include "policy/shaping.h"
 #include "smtp/timeouts.h"
 #include "telemetry/delivery_log.h"
 
@@ -56,6 +57,8 @@ struct BoundSource {
   asio::ip::address address;  // of assigned.bind_address
   // Addresses of all our sources: a host there is ourselves.
   std::shared_ptr<const std::vector<asio::ip::address>> own;
+  // What limits it.
+  std::shared_ptr<const LimitBook> book;
 };
 using BoundSourcePtr = std::shared_ptr<const BoundSource>;
 

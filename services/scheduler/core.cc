@@ -1,8 +1,7 @@
 #include "scheduler/core.h"
 
-#include <random>
-
 #include <algorithm>
+#include <random>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -89,6 +88,7 @@ void Core::DropShard(int shard) {
     if (static_cast<int>(entry.id >> 56) != shard) continue;
     if (entry.place == Place::kHeld) --held_count_;
     if (entry.place == Place::kUnrouted) --unrouted_count_;
+    if (entry.place == Place::kKeptBack) --kept_back_count_;
     contents_.Drop(entry.id, entry.message_id());
     index_.End(slot);
   }
@@ -151,7 +151,8 @@ bool Core::GateOpen() {
 
 bool Core::MayRelease() {
   const SteadyInstant steady = clock_.Steady();
-  if (handing_over_ || shards_.empty() || policy_revision_ < 0 || steady >= lease_until_) return false;
+  if (handing_over_ || shards_.empty() || steady >= lease_until_) return false;
+  if (policy_revision_ < 0 || constraint_generation_ < 0) return false;
   if (!GateOpen()) return false;
   const size_t backlog = unsettled_.size() + settling_.size();
   const bool lagging = backlog > options_.settle_backlog ||
@@ -185,24 +186,43 @@ void Core::OnShardLoaded(int shard, int64_t epoch) {
 
 // ---- policy and sources -------------------------------------------------------------------------
 
-void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
-  policy_revision_ = revision;
-  routing_.emplace(policy);
-  retry_schedules_.emplace(policy);
-  pools_.SetPolicy(policy);
-  catalogue_ = ProviderCatalogue(policy.providers);
-  domains_.Reclassify();
-  route_sites_.clear();
+std::vector<uint32_t> Core::SmartHostSites(const PolicyDocument& policy) {
+  std::vector<uint32_t> sites;
   for (const RouteRule& route : policy.routes) {
     const auto found = std::find_if(policy.smart_hosts.begin(), policy.smart_hosts.end(),
                                     [&](const SmartHostPolicy& host) { return host.name == route.smart_host; });
-    route_sites_.push_back(found == policy.smart_hosts.end() ? kNoSite : domains_.SiteOf(*found));
+    sites.push_back(found == policy.smart_hosts.end() ? kNoSite : domains_.SiteOf(*found));
   }
+  return sites;
+}
+
+void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
+  policy_revision_ = revision;
+  retry_schedules_.emplace(policy);
+  pools_.SetPolicy(policy);
   rates_.SetPolicy(policy, names_, clock_.Steady());
-  // Every entry not yet released is filed anew, in turns to come; those that wait for their time are routed when it comes.
-  flows_.NewPolicy();
-  unrouted_before_.Append(index_, unrouted_);
-  log_.Info("policy_in_force", {{"revision", revision}, {"pools", pools_.size()}, {"flows", flows_.size()}});
+  // A pool keeps its number, so that a change of members alone moves nobody.
+  std::vector<uint32_t> sites = SmartHostSites(policy);
+  const bool same_routes = routing_.has_value() && routes_ == policy.routes && providers_ == policy.providers &&
+                           route_sites_ == sites;
+  route_sites_ = std::move(sites);
+  routing_.emplace(policy);
+  routes_ = policy.routes;
+  providers_ = policy.providers;
+  if (!same_routes) {
+    catalogue_ = ProviderCatalogue(policy.providers);
+    domains_.Reclassify();
+    // Every entry not yet released is filed anew, in turns to come; those that wait for their time are routed when it comes.
+    flows_.NewPolicy();
+    to_file_.Append(index_, unrouted_);
+  }
+  flows_.WakePools();
+  Recall(Order::Kind::kPolicy, revision, [&](const InFlight& flight) {
+    const std::vector<Pools::Member> members = pools_.members(flight.pool);
+    return std::none_of(members.begin(), members.end(), [&](const Pools::Member& m) { return m.source == flight.source; });
+  });
+  log_.Info("policy_in_force", {{"revision", revision}, {"pools", pools_.size()}, {"flows", flows_.size()},
+                                {"routes_changed", same_routes ? "false" : "true"}});
 }
 
 void Core::SetAssignments(const std::vector<AssignedTo>& assignments) {
@@ -231,6 +251,7 @@ bool Core::Turn() {
   CheckSilence(steady);
   bool more = FileDue(now);
   SweepExpired(now);
+  if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
   more = RefileStale(now) || more;
   more = (MayRelease() && Release(now)) || more;
   StartSettling(steady);
@@ -303,6 +324,7 @@ CoreSnapshot Core::Snapshot() const {
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
   out.held = held_count_;
+  out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;
   const SteadyInstant steady = clock_.Steady();
   out.releasing = !handing_over_ && steady < lease_until_ && awaited_egresses_.empty();

@@ -21,10 +21,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/dns.h"
+#include "policy/constraints.h"
 #include "policy/retry_schedule.h"
 #include "policy/routing.h"
 #include "scheduler/calendar.h"
@@ -71,7 +73,7 @@ struct AssignedTo {
 
 // For status and metrics.
 struct CoreSnapshot {
-  int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0;
+  int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0, kept_back = 0;
   int64_t policy_revision = 0;
   std::vector<int> shards;
   bool releasing = false;
@@ -139,7 +141,20 @@ class Core {
   void OnInboxFailed();
 
   // ---- policy and sources ----
+  // Entries that are ready are filed anew as they come up, not at once; what was released from a source that left its pool is
+  // asked back.
   void SetPolicy(int64_t revision, const PolicyDocument& policy);
+  // All constraints in force. What was released against one of them and has not begun is asked back. Nothing is released before
+  // the first call.
+  void SetConstraints(int64_t generation, std::vector<Constraint> constraints);
+  // What was ordered of the egress under this number is done there.
+  void OnOrderResult(Session session, int64_t number);
+  // What is true here and at every egress.
+  struct Acted {
+    int64_t policy_revision = 0, constraint_generation = 0;
+    std::vector<std::string> waits_for;  // Egresses that have not answered.
+  };
+  Acted ActsOn() const;
   void SetAssignments(const std::vector<AssignedTo>& assignments);
 
   // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
@@ -153,6 +168,8 @@ class Core {
   std::vector<ConnectedEgress> ConnectedEgresses() const;
   void SendAssignment(const std::string& egress, uint64_t session, const std::vector<AssignedSource>& sources);
   void SendSigningKeys(const std::string& egress, uint64_t session, const std::vector<SigningKey>& keys);
+  // The policy of its revision is in force when this was answered.
+  void SendShaping(const std::string& egress, uint64_t session, const ShapingOrder& order);
 
   CoreSnapshot Snapshot() const;
   Fleet& fleet() { return fleet_; }
@@ -166,8 +183,7 @@ class Core {
     Slot slot = kNoSlot;  // kNoSlot: named by an inventory, row not loaded yet.
     EgressNumber egress = kNoEgress;
     uint16_t source = kNoSource;
-    uint32_t site = kNoSite, provider = 0, tenant = 0;
-    uint32_t pool = 0;  // A number of Names: the policy may change meanwhile.
+    uint32_t site = kNoSite, provider = 0, tenant = 0, pool = 0;
     int64_t attempt_id = 0;  // 0 = from an inventory: any report fits.
     int64_t message_id = 0;
     bool sent = false, begun = false, probe = false;
@@ -193,6 +209,9 @@ class Core {
   void AskPostgres(SteadyInstant steady);
   void DropShard(int shard);
 
+  // By route, the site of its smart host; kNoSite = by MX.
+  std::vector<uint32_t> SmartHostSites(const PolicyDocument& policy);
+
   // core_intake.cc
   void AddHanded(HandedMessage& message);
   void AddLoaded(const LoadedRow& row);
@@ -210,7 +229,7 @@ class Core {
   bool Release(Instant now);
   int Serve(const Flows::Turn& turn, Instant now, int most);
   void WakeWhatMayGo(SteadyInstant steady);
-  void Begin(Slot slot, uint16_t source, const FlowKey& key);
+  void Begin(Slot slot, const Choice& choice, const FlowKey& key);
   void Send(int64_t id, InFlight& flight, EntryPayload payload);
   // It was suppressed after it was accepted: ends without an attempt.
   void EndSuppressed(int64_t id);
@@ -229,6 +248,25 @@ class Core {
   void CheckSilence(SteadyInstant steady);
   void OnInventory(Session session, const std::vector<int64_t>& ids, bool complete);
   void OnReturned(EgressNumber egress, const ReturnedEntry& returned);
+
+  // core_constraints.cc
+  struct Order {
+    enum class Kind : uint8_t { kPolicy, kConstraints };
+    Kind kind = Kind::kPolicy;
+    int64_t number = 0, generation = 0;
+    absl::flat_hash_set<EgressNumber> waits_for;
+  };
+  SendingFacts FactsOfFlow(const FlowKey& key) const;
+  SendingFacts FactsOfEntry(const Entry& entry, uint32_t pool, uint32_t site) const;
+  bool HoldsFlow(const FlowKey& key, Instant now) const;
+  bool HoldsEntry(const Entry& entry, const FlowKey& key, Instant now) const;
+  bool HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, uint16_t source, Instant now) const;
+  void KeepBack(Slot slot);
+  // Lets what constraints held try again.
+  void LetGo(Instant now);
+  // Asks back what has not begun and `is_wanted`; the order stands until all egresses concerned have answered.
+  void Recall(Order::Kind kind, int64_t generation, absl::FunctionRef<bool(const InFlight&)> is_wanted);
+  void ForgetOrders(EgressNumber egress);
 
   // core_settle.cc
   void OnReport(Session session, const AttemptReport& report);
@@ -272,13 +310,22 @@ class Core {
   Watermarks watermarks_;
   absl::flat_hash_map<int64_t, InFlight> in_flight_;
   TenantRates rates_;
-  EntryList unrouted_, unrouted_before_;  // By the policy in force; by an earlier one.
-  int64_t unrouted_count_ = 0, held_count_ = 0;
+  EntryList unrouted_;   // By the policy in force.
+  EntryList kept_back_;  // By constraints that name a campaign or domain.
+  EntryList to_file_;    // Of both: to be filed anew, some each turn.
+  int64_t unrouted_count_ = 0, held_count_ = 0, kept_back_count_ = 0;
   Slot sweep_at_ = 0;
 
   int64_t policy_revision_ = -1;
   std::optional<RoutingTable> routing_;
   std::vector<uint32_t> route_sites_;  // By route: of its smart host; kNoSite = by MX.
+  std::vector<RouteRule> routes_;
+  std::vector<ProviderRule> providers_;
+  int64_t constraint_generation_ = -1;
+  Suspensions suspensions_;
+  std::optional<Instant> constraint_ends_at_;
+  std::deque<Order> orders_;
+  int64_t next_order_ = 1'000;  // Below: not waited for.
   std::optional<RetrySchedules> retry_schedules_;
 
   std::vector<FetchRequest> to_fetch_;

@@ -86,6 +86,8 @@ void Core::OnInventory(Session session, const std::vector<int64_t>& ids, bool co
   for (const int64_t id : held) {
     if (Owns(id)) Claim(session.egress, id);
   }
+  // It gave up what it had not begun when it lost its stream.
+  if (!egress.reconciled) ForgetOrders(session.egress);
   egress.reconciled = egress.inventory_complete = true;
   flows_.WakePools();
 }
@@ -156,6 +158,7 @@ void Core::CheckSilence(SteadyInstant steady) {
       // It may begin nothing for half of the time that we have waited already.
       egress.lost_at = egress.last_heard;
     }
+    if (!egress.connected() && steady - egress.lost_at > options_.dispatch_lease) ForgetOrders(number);
     if (!egress.connected() && egress.in_flight > 0 && steady - egress.lost_at > options_.dispatch_lease) {
       RequeueAllOf(number, nullptr, true);
     }

@@ -173,6 +173,7 @@ std::vector<std::pair<int64_t, bool>> Core::Cancel(int64_t message_id, const std
 Slot Core::TakeOut(Slot slot) {
   if (index_[slot].place == Place::kHeld) --held_count_;
   if (index_[slot].place == Place::kUnrouted) --unrouted_count_;
+  if (index_[slot].place == Place::kKeptBack) --kept_back_count_;
   if (!index_[slot].in_list) return slot;
   // The list keeps the old slot as ended; the entry goes on in a new one.
   const Entry copy = index_[slot];
@@ -285,13 +286,13 @@ void Core::RouteAndFile(Slot slot, Instant now) {
   const uint32_t smart_site = route_sites_[static_cast<size_t>(route.route_index)];
   const FlowKey key{.tenant = facts.tenant,
                     .stream = facts.stream,
-                    .pool = static_cast<uint32_t>(route.pool_index),
+                    .pool = pools_.Number(route.pool_index),
                     .site = smart_site == kNoSite ? domain.site : smart_site,
                     .priority = entry.priority};
   flows_.Add(index_, slot, key);
 }
 
-// After a new policy, a few at a time: nothing is released by the old one, and nobody waits for the others to be filed.
+// After a new policy or what a constraint let go, a few at a time: nothing is released by the old one, and nobody waits for the others to be filed.
 bool Core::RefileStale(Instant now) {
   int left = kRefiledPerTurn;
   for (FlowNumber flow = flows_.NextStale(); left > 0 && flow != kNoFlow; flow = flows_.NextStale()) {
@@ -303,9 +304,9 @@ bool Core::RefileStale(Instant now) {
     if (flows_.Ready(flow).empty()) flows_.DropStale(flow);
   }
   for (; left > 0; --left) {
-    const Slot slot = unrouted_before_.Pop(index_);
+    const Slot slot = to_file_.Pop(index_);
     if (slot == kNoSlot) return false;
-    --unrouted_count_;
+    --(index_[slot].place == Place::kUnrouted ? unrouted_count_ : kept_back_count_);
     RouteAndFile(slot, now);
   }
   return true;

@@ -41,8 +41,8 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
   const int allowed = stale ? 0 : rates_.Take(key.tenant, most, steady);
   const uint32_t ticks = ToTicks(now);
   int served = 0, begun = 0;
-  Parked parked = Parked::kNot;
-  while (served < most) {
+  Parked parked = !stale && HoldsFlow(key, now) ? Parked::kConstraint : Parked::kNot;
+  while (parked == Parked::kNot && served < most) {
     const Slot slot = flows_.Ready(turn.flow).Pop(index_);
     if (slot == kNoSlot) break;
     Entry& entry = index_[slot];
@@ -51,9 +51,20 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       ++served;
       continue;
     }
+    if (HoldsEntry(entry, key, now)) {
+      KeepBack(slot);
+      ++served;
+      continue;
+    }
+    const auto is_held = [&](uint32_t pool, uint16_t source) { return HoldsSource(entry, key, pool, source, now); };
     const Choice choice = begun < allowed ? pools_.Pick(key.pool, domains_.site(key.site).provider_number, key.site,
-                                                        key.tenant, entry.last_source)
+                                                        key.tenant, entry.last_source, is_held)
                                           : Choice{.parked = Parked::kRate};
+    if (choice.parked == Parked::kConstraint && suspensions_.sources_see_entries()) {
+      KeepBack(slot);  // Others of the flow may leave.
+      ++served;
+      continue;
+    }
     if (choice.source == kNoSource) {
       flows_.Ready(turn.flow).PushFront(index_, slot);
       parked = choice.parked;
@@ -65,7 +76,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       calendar_.Add(index_, slot);
       continue;
     }
-    Begin(slot, choice.source, key);
+    Begin(slot, choice, key);
     ++begun;
   }
   rates_.Return(key.tenant, allowed - begun, steady);
@@ -73,7 +84,8 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
   return served;
 }
 
-void Core::Begin(Slot slot, uint16_t source, const FlowKey& key) {
+void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
+  const uint16_t source = choice.source;
   Entry& entry = index_[slot];
   entry.place = Place::kInFlight;
   Egress& egress = fleet_.egress(fleet_.source(source).egress);
@@ -90,7 +102,7 @@ void Core::Begin(Slot slot, uint16_t source, const FlowKey& key) {
             .site = key.site,
             .provider = domains_.site(key.site).provider_number,
             .tenant = key.tenant,
-            .pool = names_.Number(pools_.name(key.pool)),
+            .pool = choice.pool,
             .attempt_id = static_cast<int64_t>(next_attempt_id_++),
             .message_id = entry.message_id(),
             .probe = !path.proven};
@@ -185,7 +197,7 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .tenant = names_.Name(facts.tenant),
                                  .stream = names_.Name(facts.stream),
                                  .campaign = names_.Name(facts.campaign),
-                                 .pool = names_.Name(flight.pool),
+                                 .pool = pools_.name(flight.pool),
                                  .mx_hosts = site.hosts,
                                  .smart_host = site.smart_host,
                                  .priority = entry.priority,

@@ -48,7 +48,7 @@ storage::Settlement Core::FromReport(const AttemptReport& report, const InFlight
   out.possible_duplicate = report.possible_duplicate;
   if (flight != nullptr && flight->source != kNoSource) {
     const Site& site = domains_.site(flight->site);
-    out.pool = names_.Name(flight->pool);
+    out.pool = pools_.name(flight->pool);
     out.provider = site.provider;
     out.site = site.name;
   }
@@ -100,7 +100,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     }
     if (!current) {
       Egress& other = fleet_.egress(flight.egress);
-      if (other.connected()) other.port->SendRecall(0, "", {report.entry_id});
+      if (other.connected()) other.port->SendRecall(0, "", {{.entry_id = report.entry_id}});
     }
     FinishFlight(report.entry_id, flight);
     in_flight_.erase(report.entry_id);

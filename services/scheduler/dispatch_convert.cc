@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "wire/policy_convert.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -147,11 +148,29 @@ v1::Assignment ToProto(const std::vector<AssignedSource>& sources) {
     to.set_bind_address(source.bind);
     to.set_ehlo(source.ehlo);
     to.set_epoch(source.epoch);
-    to.mutable_limits()->set_connections(source.connections);
-    to.mutable_limits()->set_messages_per_connection(source.messages_per_connection);
-    to.mutable_limits()->set_recipients_per_transaction(source.recipients_per_transaction);
-    to.mutable_limits()->set_tls(source.tls);
     to.set_proxy(source.proxy);
+    for (const std::string& pool : source.pools) to.add_pools(pool);
+  }
+  return out;
+}
+
+v1::Shaping ToProto(const ShapingOrder& order) {
+  v1::Shaping out;
+  for (const PlacedRule& placed : order.rules) {
+    v1::PlacedRule& to = *out.add_rules();
+    to.set_index(placed.index);
+    wire::ToProto(placed.rule, to.mutable_rule());
+  }
+  for (const Constraint& constraint : order.constraints) {
+    v1::LimitingConstraint& to = *out.add_constraints();
+    to.set_constraint_id(constraint.id);
+    to.mutable_scope()->set_source(constraint.scope.source);
+    to.mutable_scope()->set_pool(constraint.scope.pool);
+    to.mutable_scope()->set_provider(constraint.scope.provider);
+    to.mutable_scope()->set_site(constraint.scope.site);
+    to.set_cause(std::string(ToString(constraint.cause)));
+    to.set_value(ToString(constraint.value));
+    if (constraint.until) to.set_until_micros(ToMicros(*constraint.until));
   }
   return out;
 }

@@ -14,6 +14,7 @@ DeliverInput FromProto(v1::DeliverRequest& request);
 void ToProto(DeliverBatch& batch, v1::DeliverResponse& response);
 v1::Assignment ToProto(const std::vector<AssignedSource>& sources);
 v1::SigningKeys ToProto(const std::vector<SigningKey>& keys);
+v1::Shaping ToProto(const ShapingOrder& order);
 // Hand-off; moves the strings out.
 HandedBatch FromProto(v1::AcceptedBatch& batch);
 // Moves the strings out; at most kMostTlsResults of them.

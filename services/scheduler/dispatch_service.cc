@@ -85,8 +85,9 @@ class Port final : public EgressPort, public std::enable_shared_from_this<Port> 
   void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) override;
   void SendAssignment(const std::vector<AssignedSource>& sources) override;
   void SendSigningKeys(const std::vector<SigningKey>& keys) override;
+  void SendShaping(int64_t number, const ShapingOrder& order) override;
   void SendShards(const std::vector<int>& shards) override;
-  void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) override;
+  void SendRecall(int64_t number, const std::string& source, const std::vector<RecalledEntry>& entries) override;
   void Close() override;
 
   void AttachControl(ControlStream* stream) { control_ = stream; }
@@ -251,17 +252,28 @@ void Port::SendSigningKeys(const std::vector<SigningKey>& keys) {
   SendControl(std::move(message));
 }
 
+void Port::SendShaping(int64_t number, const ShapingOrder& order) {
+  v1::ControlResponse message;
+  *message.mutable_shaping() = ToProto(order);
+  message.mutable_shaping()->set_generation(number);
+  SendControl(std::move(message));
+}
+
 void Port::SendShards(const std::vector<int>& shards) {
   v1::ControlResponse message;
   message.mutable_shards()->mutable_shards()->Add(shards.begin(), shards.end());
   SendControl(std::move(message));
 }
 
-void Port::SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) {
+void Port::SendRecall(int64_t number, const std::string& source, const std::vector<RecalledEntry>& entries) {
   v1::ControlResponse message;
-  message.mutable_recall()->set_generation(generation);
-  message.mutable_recall()->set_source(source);
-  for (const int64_t id : entries) message.mutable_recall()->add_queue_entry_ids(static_cast<uint64_t>(id));
+  v1::Recall& recall = *message.mutable_recall();
+  recall.set_generation(number);
+  recall.set_source(source);
+  for (const RecalledEntry& entry : entries) {
+    recall.add_queue_entry_ids(static_cast<uint64_t>(entry.entry_id));
+    recall.add_attempt_ids(static_cast<uint64_t>(entry.attempt_id));
+  }
   SendControl(std::move(message));
 }
 
@@ -320,6 +332,10 @@ void ControlStream::OnReadDone(bool ok) {
     face_.events_.assignment_result(egress_id_, result.source(), result.epoch(), result.bound(), result.error());
   } else if (request_.has_tls_results()) {
     face_.events_.tls_results(RowsOf(*request_.mutable_tls_results()));
+  } else if (request_.has_order_result()) {
+    face_.mailbox_.Post([&core = face_.core_, link = link_, number = request_.order_result().generation()] {
+      core.OnOrderResult(link->session, number);
+    });
   } else if (request_.has_drain()) {
     face_.mailbox_.Post([&core = face_.core_, link = link_] { core.OnDrain(link->session); });
   }

@@ -3,9 +3,10 @@
 //   resolving ──▶ ready (in a flow) ──▶ in flight ──▶ settling ──▶ gone
 //       ▲            ▲    waiting (due later)            │
 //       └────────────┴──────────┴────────────────────────┘ deferred
-//   unrouted: no route names it; waits for a policy that does.   held: waits for a person.
+//   unrouted: no route names it; waits for a policy that does.   kept back: a constraint names its campaign or domain.
+//   held: waits for a person.
 //
-// The places resolving, unrouted, ready and waiting are lists through `next`; an entry that ends while it is in one is marked ended
+// The places resolving, unrouted, kept back, ready and waiting are lists through `next`; an entry that ends while it is in one is marked ended
 // and dropped when the list reaches it.
 #pragma once
 
@@ -21,7 +22,7 @@ using Slot = uint32_t;
 inline constexpr Slot kNoSlot = UINT32_MAX;
 inline constexpr uint16_t kNoSource = UINT16_MAX;
 
-enum class Place : uint8_t { kFree, kResolving, kUnrouted, kReady, kWaiting, kInFlight, kSettling, kHeld, kEnded };
+enum class Place : uint8_t { kFree, kResolving, kUnrouted, kKeptBack, kReady, kWaiting, kInFlight, kSettling, kHeld, kEnded };
 
 // Centiseconds since 2026-01-01T00:00:00Z: 497 days in 32 bits. Rounded up, so that nothing is early.
 uint32_t ToTicks(Instant at);

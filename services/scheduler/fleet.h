@@ -29,9 +29,12 @@ class EgressPort {
   virtual void SendHeartbeat(int64_t sent_at_micros, Duration valid_for) = 0;
   virtual void SendAssignment(const std::vector<AssignedSource>& sources) = 0;
   virtual void SendSigningKeys(const std::vector<SigningKey>& keys) = 0;
+  // Answered by Core::OnOrderResult with the same number.
+  virtual void SendShaping(int64_t number, const ShapingOrder& order) = 0;
   // Asks for a fresh inventory, too.
   virtual void SendShards(const std::vector<int>& shards) = 0;
-  virtual void SendRecall(int64_t generation, const std::string& source, const std::vector<int64_t>& entries) = 0;
+  // Answered by Core::OnOrderResult with the same number. All that has not begun when `source` and `entries` are empty.
+  virtual void SendRecall(int64_t number, const std::string& source, const std::vector<RecalledEntry>& entries) = 0;
   // Ends both streams.
   virtual void Close() = 0;
 };

@@ -116,6 +116,9 @@ void Flows::Served(int count, Parked why) {
     case Parked::kPool:
       parked_pool_.push_back(number);
       break;
+    case Parked::kConstraint:
+      parked_constraint_.push_back(number);
+      break;
   }
   flow.parked = why;
   queue_.Served(count, FairQueue::Then::kGone);
@@ -144,6 +147,11 @@ void Flows::WakeProbes(int64_t most) {
 
 void Flows::WakePools() {
   for (const FlowNumber number : std::exchange(parked_pool_, {})) Wake(number, Parked::kPool);
+  WakeConstraints();
+}
+
+void Flows::WakeConstraints() {
+  for (const FlowNumber number : std::exchange(parked_constraint_, {})) Wake(number, Parked::kConstraint);
 }
 
 void Flows::WakeSite(uint32_t site) {

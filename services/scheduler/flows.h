@@ -32,6 +32,7 @@ enum class Parked : uint8_t {
   kPath,    // Flow: its site's paths are full.
   kProbe,   // Flow: enough is in flight on paths that have yet to deliver.
   kPool,    // Flow: no member of its pool can send.
+  kConstraint,  // Flow: constraints hold it, or all of its pool that could send.
 };
 
 // Not thread-safe.
@@ -55,7 +56,9 @@ class Flows {
   void WakeCredit(int64_t most);
   void WakeProbes(int64_t most);
   void WakeSite(uint32_t site);
+  // Somebody can send again: whatever the members waited for.
   void WakePools();
+  void WakeConstraints();
   // Wakes what waits for its tenant's share or rate where `may(tenant)`.
   template <class May>
   void WakeTenants(May may);
@@ -114,7 +117,7 @@ class Flows {
 
   std::deque<LaneNumber> parked_credit_;
   std::deque<FlowNumber> parked_probe_;
-  std::vector<FlowNumber> parked_pool_;
+  std::vector<FlowNumber> parked_pool_, parked_constraint_;
   std::vector<LaneNumber> parked_tenant_;
   std::vector<uint32_t> parked_rate_;  // Tenants.
   absl::flat_hash_map<uint32_t, std::vector<FlowNumber>> parked_site_;

@@ -21,6 +21,9 @@ class Live final : public LiveState {
 
   LiveSnapshot Snapshot() override;
   std::vector<std::string> AwaitPolicyRevision(int64_t revision, Duration patience) override;
+  std::vector<std::string> AwaitConstraints(int64_t generation, Duration patience) override {
+    return control_.AwaitConstraints(generation, patience);
+  }
   std::vector<std::string> AwaitIngests(Duration patience) override { return control_.AwaitIngests(patience); }
   bool IsControlOwner() override { return control_.has_control(); }
   std::string ControlEndpoint() override;

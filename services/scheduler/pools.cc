@@ -1,51 +1,106 @@
 #include "scheduler/pools.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::scheduler {
+namespace {
+// Overflow of overflow …: more would be a mistake in the policy.
+constexpr int kLongestOverflow = 8;
+}  // namespace
+
+uint32_t Pools::NumberOf(const std::string& name) {
+  const auto [it, fresh] = numbers_.try_emplace(name, static_cast<uint32_t>(pools_.size()));
+  if (fresh) pools_.emplace_back().name = name;
+  return it->second;
+}
 
 void Pools::SetPolicy(const PolicyDocument& policy) {
-  std::vector<Pool> before = std::exchange(pools_, {});
+  by_index_.clear();
+  std::vector<bool> named(pools_.size() + policy.pools.size(), false);
   for (const PoolPolicy& given : policy.pools) {
-    Pool pool;
-    pool.name = given.name;
-    for (const PoolMember& member : given.members) {
-      pool.sources.push_back(fleet_.SourceOf(member.source));
-      pool.members.push_back({.weight = member.weight, .reserve = member.reserve});
-    }
-    const auto old = std::find_if(before.begin(), before.end(), [&](const Pool& p) { return p.name == pool.name; });
-    if (old != before.end()) {
-      std::vector<int> earlier;
-      for (const uint16_t source : pool.sources) {
-        const auto at = std::find(old->sources.begin(), old->sources.end(), source);
-        earlier.push_back(at == old->sources.end() ? -1 : static_cast<int>(at - old->sources.begin()));
-      }
-      pool.turns = std::move(old->turns);
-      for (auto& [provider, turn] : pool.turns) {
-        turn.rotation.Update(pool.members, earlier);
-        turn.waiting = -1;
-      }
-    }
-    pools_.push_back(std::move(pool));
+    const uint32_t number = NumberOf(given.name);
+    named[number] = true;
+    by_index_.push_back(number);
+    Fill(pools_[number], given);
+  }
+  for (uint32_t number = 0; number < pools_.size(); ++number) {
+    if (!named[number]) Fill(pools_[number], {.name = pools_[number].name});
+  }
+  for (const PoolPolicy& given : policy.pools) {
+    const auto overflow = numbers_.find(given.overflow);
+    pools_[numbers_[given.name]].overflow = overflow == numbers_.end() ? kNoPool : overflow->second;
   }
 }
 
-Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source) {
+void Pools::Fill(Pool& pool, const PoolPolicy& given) {
+  const std::vector<uint16_t> before = std::exchange(pool.sources, {});
+  pool.overflow = kNoPool;
+  pool.members.clear();
+  std::vector<int> earlier;
+  for (const PoolMember& member : given.members) {
+    const uint16_t source = fleet_.SourceOf(member.source);
+    pool.sources.push_back(source);
+    pool.members.push_back({.weight = member.weight, .reserve = member.reserve});
+    const auto at = std::find(before.begin(), before.end(), source);
+    earlier.push_back(at == before.end() ? -1 : static_cast<int>(at - before.begin()));
+  }
+  for (auto& [provider, turn] : pool.turns) {
+    turn.rotation.Update(pool.members, earlier);
+    turn.waiting = -1;
+  }
+}
+
+std::vector<Pools::Member> Pools::members(uint32_t number) const {
+  const Pool& pool = pools_[number];
+  std::vector<Member> out;
+  for (size_t i = 0; i < pool.sources.size(); ++i) {
+    out.push_back({pool.sources[i], pool.members[i].weight, pool.members[i].reserve});
+  }
+  return out;
+}
+
+bool Pools::HasMember(uint32_t number, uint16_t source) const {
+  const Pool& pool = pools_[number];
+  for (size_t i = 0; i < pool.sources.size(); ++i) {
+    if (pool.sources[i] == source && pool.members[i].weight > 0) return true;
+  }
+  return false;
+}
+
+Parked Pools::WhyBusy(uint16_t source, uint32_t site, uint32_t tenant) {
+  const Egress& egress = fleet_.egress(fleet_.source(source).egress);
+  if (!egress.HasCredit()) return Parked::kCredit;
+  if (!egress.HasCreditFor(tenant)) return Parked::kTenant;
+  if (!fleet_.PathHasRoom(source, site)) return Parked::kPath;
+  return egress.free_probes() > 0 || fleet_.PathIsProven(source, site) ? Parked::kNot : Parked::kProbe;
+}
+
+Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held) {
+  Choice first;
+  for (int step = 0; step < kLongestOverflow && number != kNoPool; ++step) {
+    const Choice choice = PickFrom(number, provider, site, tenant, last_source, is_held);
+    if (step == 0) first = choice;
+    if (choice.parked == Parked::kPool) return first;
+    if (choice.parked != Parked::kConstraint) return choice;
+    number = pools_[number].overflow;
+  }
+  return first;
+}
+
+Choice Pools::PickFrom(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held) {
   Pool& pool = pools_[number];
   eligible_.assign(pool.sources.size(), 0);
-  const auto busy = [&](uint16_t source) {
-    const Egress& egress = fleet_.egress(fleet_.source(source).egress);
-    if (!egress.HasCredit()) return Parked::kCredit;
-    if (!egress.HasCreditFor(tenant)) return Parked::kTenant;
-    if (!fleet_.PathHasRoom(source, site)) return Parked::kPath;
-    return egress.free_probes() > 0 || fleet_.PathIsProven(source, site) ? Parked::kNot : Parked::kProbe;
-  };
-  bool can_send = false;
+  bool can_send = false, held = false;
   for (size_t i = 0; i < pool.sources.size(); ++i) {
     const uint16_t source = pool.sources[i];
     if (pool.members[i].weight <= 0 || !fleet_.CanSend(source)) continue;
+    if (is_held(number, source)) {
+      held = true;
+      continue;
+    }
     can_send = true;
-    if (source == last_source && busy(source) == Parked::kNot) return {.source = source};
+    if (source == last_source && WhyBusy(source, site, tenant) == Parked::kNot) return {.source = source, .pool = number};
     eligible_[i] = fleet_.PathHasRoom(source, site) || !fleet_.PathFails(source, site) ? 1 : 0;
   }
   const auto [it, fresh] = pool.turns.try_emplace(provider);
@@ -54,11 +109,11 @@ Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint32_t t
   if (turn.waiting < 0 || eligible_[static_cast<size_t>(turn.waiting)] == 0) {
     turn.waiting = turn.rotation.Pick(std::span<const uint8_t>(eligible_));
   }
-  if (turn.waiting < 0) return {.parked = can_send ? Parked::kPath : Parked::kPool};
+  if (turn.waiting < 0) return {.parked = can_send ? Parked::kPath : held ? Parked::kConstraint : Parked::kPool};
   const uint16_t source = pool.sources[static_cast<size_t>(turn.waiting)];
-  if (const Parked why = busy(source); why != Parked::kNot) return {.parked = why};
+  if (const Parked why = WhyBusy(source, site, tenant); why != Parked::kNot) return {.parked = why};
   turn.waiting = -1;
-  return {.source = source};
+  return {.source = source, .pool = number};
 }
 
 }  // namespace sluice::scheduler

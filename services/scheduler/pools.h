@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "mail/policy_document.h"
 #include "policy/rotation.h"
 #include "scheduler/fleet.h"
@@ -13,26 +14,48 @@
 
 namespace sluice::scheduler {
 
+inline constexpr uint32_t kNoPool = UINT32_MAX;
+
 struct Choice {
   uint16_t source = kNoSource;
-  Parked parked = Parked::kNot;  // Why there is none.
+  uint32_t pool = kNoPool;         // Whose member it is: the pool asked for, or an overflow of it.
+  Parked parked = Parked::kNot;    // Why there is none.
 };
+
+// Something keeps `source` back from what is about to leave through `pool`: a constraint.
+using IsHeld = absl::FunctionRef<bool(uint32_t pool, uint16_t source)>;
 
 // Not thread-safe.
 class Pools {
  public:
   explicit Pools(Fleet& fleet) : fleet_(fleet) {}
-  // Members that stay keep their turn.
+  // A pool keeps its number as long as the process lives, and members that stay keep their turn.
   void SetPolicy(const PolicyDocument& policy);
-  size_t size() const { return pools_.size(); }
+  // Pools of the policy in force.
+  size_t size() const { return by_index_.size(); }
+  // Of the pool at this index of the policy.
+  uint32_t Number(int policy_index) const { return by_index_[static_cast<size_t>(policy_index)]; }
   const std::string& name(uint32_t pool) const { return pools_[pool].name; }
+  // It takes new mail: a member of it with a weight above 0.
+  bool HasMember(uint32_t pool, uint16_t source) const;
   // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
-  // only busy keeps its turn, so that weights hold under load; one whose path fails, or cannot send, drops out until it recovers.
-  Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source);
+  // only busy keeps its turn, so that weights hold under load; one that is held, whose path fails, or that cannot send, drops out
+  // until it recovers: then reserves step in, and where all who could send are held, the overflow.
+  Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held);
+
+  struct Member {
+    uint16_t source = kNoSource;
+    int weight = 0;
+    bool reserve = false;
+  };
+  std::vector<Member> members(uint32_t pool) const;
+  // kNoPool: none.
+  uint32_t overflow(uint32_t pool) const { return pools_[pool].overflow; }
 
  private:
   struct Pool {
     std::string name;
+    uint32_t overflow = kNoPool;
     std::vector<uint16_t> sources;
     std::vector<RotationMember> members;
     struct Turn {
@@ -41,8 +64,15 @@ class Pools {
     };
     absl::flat_hash_map<uint32_t, Turn> turns;  // By provider.
   };
+  uint32_t NumberOf(const std::string& name);
+  void Fill(Pool& pool, const PoolPolicy& given);
+  Choice PickFrom(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held);
+  Parked WhyBusy(uint16_t source, uint32_t site, uint32_t tenant);
+
   Fleet& fleet_;
   std::vector<Pool> pools_;
+  absl::flat_hash_map<std::string, uint32_t> numbers_;
+  std::vector<uint32_t> by_index_;
   std::vector<uint8_t> eligible_;  // Scratch.
 };
 

@@ -19,6 +19,7 @@
 #include "scheduler/storage_ports.h"
 #include "storage/audit_store.h"
 #include "storage/connection_pool.h"
+#include "storage/constraint_store.h"
 #include "storage/entry_store.h"
 #include "storage/key_store.h"
 #include "storage/migrate.h"
@@ -33,7 +34,7 @@
 namespace sluice::scheduler {
 namespace {
 
-constexpr int kPoolSize = 4;
+constexpr int kPoolSize = 5;
 constexpr auto kMostSkew = std::chrono::seconds(1);
 
 std::string DefaultId() {
@@ -140,6 +141,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto routes = storage::MakeRouteStore(pool);
   const auto nodes = storage::MakeNodeStore(pool);
   const auto tls_results = storage::MakeTlsResultStore(pool);
+  const auto constraints = storage::MakeConstraintStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -162,7 +164,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.endpoint = options.admin_endpoint;
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
-  ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *suppression_store,
+  ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread tls_writer;
   const auto dispatch = MakeDispatchFace(
@@ -194,9 +196,14 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   AuditTrail audit(*audit_store, clock, log);
   PolicyAdmin policy_admin(*policies, live, audit, clock);
   KeyAdmin key_admin(*key_store, TenantLookup(*policies), live, audit, clock);
+  ConstraintAdmin constraint_admin(*constraints, *policies, wire::PolicyDocumentFromJson, live, audit, clock);
   StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
-  const auto admin = MakeAdminFace(policy_admin, key_admin, status_admin, suppression_admin);
+  const auto admin = MakeAdminFace({.policy = policy_admin,
+                                    .keys = key_admin,
+                                    .status = status_admin,
+                                    .suppressions = suppression_admin,
+                                    .constraints = constraint_admin});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service(), &tls_reports->service()}));
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "mail/policy_document.h"
 #include "mail/signing_key.h"
+#include "policy/shaping.h"
 
 namespace sluice::scheduler {
 
@@ -77,12 +78,26 @@ struct DeliverBatch {
   }
 };
 
+// An entry as it was released.
+struct RecalledEntry {
+  int64_t entry_id = 0;
+  int64_t attempt_id = 0;  // 0 = whichever.
+  friend bool operator==(const RecalledEntry&, const RecalledEntry&) = default;
+};
+
 struct AssignedSource {
   std::string name, bind, ehlo;
   int64_t epoch = 0;
-  int connections = 20, messages_per_connection = 0, recipients_per_transaction = 100;
-  std::string tls = {};  // Empty = opportunistic.
   std::string proxy = {};
+  std::vector<std::string> pools;
+  friend bool operator==(const AssignedSource&, const AssignedSource&) = default;
+};
+
+// What limits the sources of one egress.
+struct ShapingOrder {
+  std::vector<PlacedRule> rules;
+  std::vector<Constraint> constraints;
+  friend bool operator==(const ShapingOrder&, const ShapingOrder&) = default;
 };
 
 struct AttemptReport {

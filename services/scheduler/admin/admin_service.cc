@@ -1,6 +1,5 @@
 #include "scheduler/admin/admin_service.h"
 
-#include <google/protobuf/util/time_util.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -9,6 +8,7 @@
 #include "base/text.h"
 #include "base/thread_pool.h"
 #include "scheduler/admin/suppression_verbs.h"
+#include "scheduler/admin/admin_convert.h"
 #include "sluice/v1/admin.grpc.pb.h"
 #include "wire/peer.h"
 #include "wire/policy_convert.h"
@@ -31,87 +31,6 @@ constexpr int kMostWaiting = 64;
 using Reactor = grpc::ServerUnaryReactor;
 using Context = grpc::CallbackServerContext;
 
-void SetTime(Instant at, google::protobuf::Timestamp* out) {
-  *out = google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(ToMicros(at));
-}
-
-void ToProto(const std::vector<PolicyFinding>& from,
-             google::protobuf::RepeatedPtrField<v1::PolicyFinding>* out) {
-  for (const PolicyFinding& finding : from) {
-    v1::PolicyFinding* added = out->Add();
-    added->set_path(finding.path);
-    added->set_description(finding.description);
-    added->set_error(finding.is_error);
-  }
-}
-
-void ToProto(const storage::PolicyRevision& from, v1::PolicyRevision* out) {
-  out->set_revision(from.revision);
-  SetTime(from.applied_at, out->mutable_applied_at());
-  out->set_author(from.author);
-  out->set_reason(from.reason);
-}
-
-void ToProto(const storage::ApiKey& from, v1::ApiKey* out) {
-  out->set_key_id(from.id);
-  out->set_tenant(from.tenant);
-  out->set_label(from.label);
-  SetTime(from.created_at, out->mutable_created_at());
-  if (from.revoked_at) SetTime(*from.revoked_at, out->mutable_revoked_at());
-}
-
-void ToProto(const SourceState& from, v1::SourceStatus* out) {
-  out->set_source(from.source);
-  out->set_address(from.address);
-  out->set_bind(from.bind);
-  out->set_ehlo(from.ehlo);
-  out->set_egress_id(from.egress);
-  out->set_epoch(from.epoch);
-  out->set_state(from.state);
-  out->set_detail(from.detail);
-}
-
-void ToProto(const SystemStatus& from, v1::GetStatusResponse* out) {
-  out->set_policy_revision(from.policy_revision);
-  for (const SchedulerState& scheduler : from.schedulers) {
-    v1::SchedulerStatus* added = out->add_schedulers();
-    added->set_scheduler_id(scheduler.id);
-    added->set_endpoint(scheduler.endpoint);
-    added->set_control(scheduler.control);
-    if (scheduler.entries) added->set_entries(*scheduler.entries);
-    if (scheduler.in_flight) added->set_in_flight(*scheduler.in_flight);
-    added->set_policy_revision(scheduler.policy_revision);
-  }
-  for (const storage::ServiceNode& ingest : from.ingests) {
-    v1::IngestStatus* added = out->add_ingests();
-    added->set_ingest_id(ingest.id);
-    added->set_endpoint(ingest.endpoint);
-    added->set_policy_revision(ingest.policy_revision);
-  }
-  for (const storage::Lease& lease : from.shards) {
-    v1::ShardStatus* added = out->add_shards();
-    added->set_shard(lease.shard);
-    added->set_owner(lease.owner);
-    added->set_epoch(lease.epoch);
-    if (!lease.owner.empty()) SetTime(lease.expires_at, added->mutable_expires_at());
-  }
-  for (const LiveSnapshot::Egress& egress : from.egresses) {
-    v1::EgressStatus* added = out->add_egresses();
-    added->set_egress_id(egress.id);
-    added->set_version(egress.version);
-    added->set_connected(egress.connected);
-    added->set_in_flight(egress.in_flight);
-    SetTime(from.answered_at - egress.silent, added->mutable_last_heartbeat_at());
-  }
-  for (const SourceState& source : from.sources) ToProto(source, out->add_sources());
-  for (const storage::QueueGroup& group : from.queue) {
-    v1::ProviderQueue* added = out->add_queue();
-    added->set_provider(group.name);
-    added->set_entries(group.entries);
-    SetTime(group.oldest_accepted_at, added->mutable_oldest_accepted_at());
-  }
-}
-
 // Whom the certificate names, else what the caller says of itself.
 std::string ActorOf(const Context& context, std::string claimed) {
   const std::vector<std::string> names = wire::PeerNames(context);
@@ -121,12 +40,12 @@ std::string ActorOf(const Context& context, std::string claimed) {
 
 class Face final : public AdminFace, public v1::AdminService::CallbackService {
  public:
-  Face(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status, SuppressionAdmin& suppressions,
-       int threads)
-      : policy_(policy),
-        keys_(keys),
-        overview_(status),
-        suppressions_(suppressions),
+  Face(const AdminVerbs& verbs, int threads)
+      : policy_(verbs.policy),
+        keys_(verbs.keys),
+        overview_(verbs.status),
+        suppressions_(verbs.suppressions),
+        constraints_(verbs.constraints),
         threads_(threads) {}
   grpc::Service& service() override { return *this; }
 
@@ -244,10 +163,47 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
+  Reactor* Suspend(Context* context, const v1::SuspendRequest* request, v1::SuspendResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      SuspendOrder order;
+      ASSIGN_OR_RETURN(order.scope, ScopeOf(request->scope()));
+      if (request->has_until()) order.until = TimeOf(request->until());
+      order.reason = request->reason();
+      order.author = ActorOf(*context, request->author());
+      ASSIGN_OR_RETURN(const auto suspended, constraints_.Suspend(order));
+      ToProto(suspended.constraint, response->mutable_constraint());
+      for (const std::string& name : suspended.not_acknowledged) response->add_not_acknowledged(name);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* Resume(Context* context, const v1::ResumeRequest* request, v1::ResumeResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ResumeOrder order;
+      ASSIGN_OR_RETURN(order.scope, ScopeOf(request->scope()));
+      if (!request->constraint_id().empty()) {
+        ASSIGN_OR_RETURN(order.id, IdOf(request->constraint_id()));
+      }
+      order.author = ActorOf(*context, request->author());
+      ASSIGN_OR_RETURN(const auto resumed, constraints_.Resume(order));
+      response->set_lifted_count(resumed.lifted);
+      for (const std::string& name : resumed.not_acknowledged) response->add_not_acknowledged(name);
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* ListConstraints(Context* context, const v1::ListConstraintsRequest* request,
+                           v1::ListConstraintsResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const Scope scope, ScopeOf(request->scope()));
+      ASSIGN_OR_RETURN(const auto listed, constraints_.List(scope, {request->page_size(), request->page_token()}));
+      for (const Constraint& constraint : listed.constraints) ToProto(constraint, response->add_constraints());
+      response->set_next_page_token(listed.next_page_token);
+      return absl::OkStatus();
+    });
+  }
+
   SLUICE_LATER(ExplainRoute)
-  SLUICE_LATER(Suspend)
-  SLUICE_LATER(Resume)
-  SLUICE_LATER(ListConstraints)
   SLUICE_LATER(ListQueue)
   SLUICE_LATER(SummarizeQueue)
   SLUICE_LATER(StartOperation)
@@ -290,6 +246,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   KeyAdmin& keys_;
   StatusAdmin& overview_;
   SuppressionAdmin& suppressions_;
+  ConstraintAdmin& constraints_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;
@@ -297,9 +254,8 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
 
 }  // namespace
 
-std::unique_ptr<AdminFace> MakeAdminFace(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status,
-                                         SuppressionAdmin& suppressions, int threads) {
-  return std::make_unique<Face>(policy, keys, status, suppressions, threads);
+std::unique_ptr<AdminFace> MakeAdminFace(const AdminVerbs& verbs, int threads) {
+  return std::make_unique<Face>(verbs, threads);
 }
 
 }  // namespace sluice::scheduler

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "scheduler/admin/constraints.h"
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
 #include "scheduler/admin/status.h"
@@ -20,9 +21,17 @@ class AdminFace {
   virtual grpc::Service& service() = 0;
 };
 
+// The use cases behind the verbs, one an area.
+struct AdminVerbs {
+  PolicyAdmin& policy;
+  KeyAdmin& keys;
+  StatusAdmin& status;
+  SuppressionAdmin& suppressions;
+  ConstraintAdmin& constraints;
+};
+
 // The server must be drained before the face is destroyed; what was taken is finished then. The
 // others must outlive it.
-std::unique_ptr<AdminFace> MakeAdminFace(PolicyAdmin& policy, KeyAdmin& keys, StatusAdmin& status,
-                                         SuppressionAdmin& suppressions, int threads = 4);
+std::unique_ptr<AdminFace> MakeAdminFace(const AdminVerbs& verbs, int threads = 4);
 
 }  // namespace sluice::scheduler

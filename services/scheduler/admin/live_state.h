@@ -36,6 +36,9 @@ class LiveState {
   // Returns when every live scheduler and egress acts on the policy of `revision` or a later one;
   // names at the deadline those that do not.
   virtual std::vector<std::string> AwaitPolicyRevision(int64_t revision, Duration patience) = 0;
+  // Returns when no live scheduler and no egress sends against the constraints of `generation`; names
+  // at the deadline those that may.
+  virtual std::vector<std::string> AwaitConstraints(int64_t generation, Duration patience) = 0;
   // Returns when every live ingest acts on all that is committed now (API keys); names at the deadline
   // those that do not.
   virtual std::vector<std::string> AwaitIngests(Duration patience) = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "policy/signing.h"
@@ -13,46 +14,19 @@ namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(500);
 constexpr auto kBeatEvery = std::chrono::seconds(2);
+// Then the beat says whom it still waits for.
+constexpr auto kEgressPatience = std::chrono::milliseconds(500);
+// What ended by itself stays in the table this long, for people.
+constexpr auto kKeepEnded = std::chrono::hours(24);
 constexpr auto kAskAgain = std::chrono::milliseconds(50);
-constexpr int kDefaultConnections = 20;
-
-// Rules for every path of a source: those that name nothing, or the source alone.
-AssignedSource WithLimits(const PolicyDocument& policy, const SourcePolicy& source, int64_t epoch) {
-  AssignedSource out{.name = source.name,
-                     .bind = source.bind,
-                     .ehlo = source.ehlo,
-                     .epoch = epoch,
-                     .connections = kDefaultConnections};
-  out.proxy = source.proxy;
-  for (const bool named : {false, true}) {
-    for (const ShapingRule& rule : policy.shaping) {
-      Match only;
-      if (named) only.source = source.name;
-      if (rule.match != only) continue;
-      if (rule.connections) out.connections = *rule.connections;
-      if (rule.messages_per_connection) out.messages_per_connection = *rule.messages_per_connection;
-      if (rule.recipients_per_transaction) out.recipients_per_transaction = *rule.recipients_per_transaction;
-      if (rule.tls) out.tls = ToString(*rule.tls);
-    }
-  }
-  return out;
-}
-
-bool Same(const std::vector<AssignedSource>& a, const std::vector<AssignedSource>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const AssignedSource& x, const AssignedSource& y) {
-    return x.name == y.name && x.bind == y.bind && x.ehlo == y.ehlo && x.epoch == y.epoch &&
-           x.connections == y.connections && x.messages_per_connection == y.messages_per_connection &&
-           x.recipients_per_transaction == y.recipients_per_transaction && x.tls == y.tls &&
-           x.proxy == y.proxy;
-  });
-}
 
 }  // namespace
 
 ControlLoop::ControlLoop(ControlOptions options, storage::ConnectionOptions connection,
                          storage::PolicyStore& policies, storage::AssignmentStore& assignments,
-                         storage::NodeStore& nodes, storage::SuppressionStore& suppression_store,
-                         storage::SuppressionSet& suppressions, ParsePolicy parse, Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
+                         storage::NodeStore& nodes, storage::ConstraintStore& constraints,
+                         storage::SuppressionStore& suppression_store, storage::SuppressionSet& suppressions, ParsePolicy parse,
+                         Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log)
     : options_(options),
       connection_(std::move(connection)),
       policies_(policies),
@@ -60,6 +34,7 @@ ControlLoop::ControlLoop(ControlOptions options, storage::ConnectionOptions conn
       nodes_(nodes),
       suppression_store_(suppression_store),
       suppressions_(suppressions),
+      constraints_(constraints),
       parse_(std::move(parse)),
       core_(core),
       mailbox_(mailbox),
@@ -150,6 +125,9 @@ std::vector<std::string> ControlLoop::Behind(int64_t revision) {
     if (revision_ < revision) behind.push_back(options_.id);
     if (told_revision_ < revision) behind.emplace_back("egresses");
   }
+  if (const std::optional<Core::Acted> here = AskCore(); here && here->policy_revision < revision) {
+    behind.insert(behind.end(), here->waits_for.begin(), here->waits_for.end());
+  }
   const absl::StatusOr<std::vector<storage::ServiceNode>> nodes = nodes_.Alive();
   if (!nodes.ok()) return {std::string("PostgreSQL: ") + std::string(View(nodes.status().message()))};
   for (const storage::ServiceNode& node : *nodes) {
@@ -158,17 +136,75 @@ std::vector<std::string> ControlLoop::Behind(int64_t revision) {
   return behind;
 }
 
-absl::Status ControlLoop::Beat() {
-  const SteadyInstant steady = clock_.Steady();
-  int64_t revision = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    revision = revision_;
+std::vector<std::string> ControlLoop::AwaitConstraints(int64_t generation, Duration patience) {
+  const SteadyInstant end = clock_.Steady() + patience;
+  Hurry();
+  std::vector<std::string> behind = BehindConstraints(generation);
+  while (!behind.empty() && clock_.Steady() < end) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kAskAgain);
+    if (stop_) break;
+    lock.unlock();
+    behind = BehindConstraints(generation);
   }
-  if (revision == beat_revision_ && steady < beat_at_ + kBeatEvery) return absl::OkStatus();
-  RETURN_IF_ERROR(nodes_.Beat({options_.id, "scheduler", options_.endpoint, revision, clock_.Now()}));
+  return behind;
+}
+
+std::vector<std::string> ControlLoop::BehindConstraints(int64_t generation) {
+  std::vector<std::string> behind;
+  const std::optional<Core::Acted> here = AskCore();
+  if (!here || here->constraint_generation < generation) {
+    behind = here ? here->waits_for : std::vector<std::string>();
+    if (behind.empty()) behind.push_back(options_.id);
+  }
+  const absl::StatusOr<std::vector<storage::ServiceNode>> nodes = nodes_.Alive();
+  if (!nodes.ok()) return {std::string("PostgreSQL: ") + std::string(View(nodes.status().message()))};
+  for (const storage::ServiceNode& node : *nodes) {
+    if (node.kind != "scheduler" || node.id == options_.id || node.constraint_generation >= generation) continue;
+    behind.push_back(node.waits_for.empty() ? node.id : Cat(node.id, " (waits for ", node.waits_for, ")"));
+  }
+  return behind;
+}
+
+std::optional<Core::Acted> ControlLoop::AskCore() {
+  auto promise = std::make_shared<std::promise<Core::Acted>>();
+  auto future = promise->get_future();
+  mailbox_.Post([&core = core_, promise] { promise->set_value(core.ActsOn()); });
+  if (future.wait_for(std::chrono::seconds(2)) != std::future_status::ready) return std::nullopt;
+  return future.get();
+}
+
+void ControlLoop::AwaitEgresses() {
+  const SteadyInstant end = clock_.Steady() + kEgressPatience;
+  while (clock_.Steady() < end) {
+    const std::optional<Core::Acted> acted = AskCore();
+    if (!acted || acted->waits_for.empty()) return;
+    std::unique_lock lock(mutex_);
+    if (stop_) return;
+    changed_.wait_for(lock, std::chrono::milliseconds(5));
+  }
+}
+
+absl::Status ControlLoop::Beat() {
+  const std::optional<Core::Acted> acted = AskCore();
+  if (!acted) return absl::DeadlineExceededError("the core does not answer");
+  std::string waits_for;
+  for (const std::string& egress : acted->waits_for) Append(waits_for, waits_for.empty() ? "" : ", ", egress);
+  storage::ServiceNode node{.id = options_.id,
+                            .kind = "scheduler",
+                            .endpoint = options_.endpoint,
+                            .policy_revision = std::max<int64_t>(acted->policy_revision, 0),
+                            .acted_at = {},
+                            .constraint_generation = acted->constraint_generation,
+                            .waits_for = std::move(waits_for)};
+  const SteadyInstant steady = clock_.Steady();
+  const bool same = node.policy_revision == beat_.policy_revision && node.waits_for == beat_.waits_for &&
+                    node.constraint_generation == beat_.constraint_generation;
+  if (same && steady < beat_at_ + kBeatEvery) return absl::OkStatus();
+  node.acted_at = clock_.Now();
+  RETURN_IF_ERROR(nodes_.Beat(node));
   beat_at_ = steady;
-  beat_revision_ = revision;
+  beat_ = std::move(node);
   return absl::OkStatus();
 }
 
@@ -194,6 +230,7 @@ std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
 }
 
 absl::Status ControlLoop::Round() {
+  RETURN_IF_ERROR(FollowConstraints());
   RETURN_IF_ERROR(FollowPolicy());
   RETURN_IF_ERROR(suppressions_.Follow(suppression_store_, clock_.Steady()));
   RETURN_IF_ERROR(Beat());
@@ -203,7 +240,7 @@ absl::Status ControlLoop::Round() {
   if (control) RETURN_IF_ERROR(Assign(current));
   std::vector<AssignedTo> assigned;
   for (const storage::SourceAssignment& assignment : current) {
-    const bool known = FindSource(policy_, assignment.source) != nullptr;
+    const bool known = sources_by_name_.contains(assignment.source);
     assigned.push_back({assignment.source, assignment.egress, known && assignment.state == "bound"});
   }
   mailbox_.Post([&core = core_, assigned = std::move(assigned)] { core.SetAssignments(assigned); });
@@ -230,6 +267,8 @@ absl::Status ControlLoop::FollowPolicy() {
   ASSIGN_OR_RETURN(const std::optional<storage::StoredPolicy> stored, policies_.Current());
   if (!stored.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(policy_, parse_(stored->document_json));
+  sources_by_name_.clear();
+  for (const SourcePolicy& source : policy_.sources) sources_by_name_[source.name] = &source;
   auto promise = std::make_shared<std::promise<void>>();
   auto future = promise->get_future();
   const int64_t revision = stored->revision.revision;
@@ -240,8 +279,24 @@ absl::Status ControlLoop::FollowPolicy() {
   if (future.wait_for(std::chrono::seconds(30)) != std::future_status::ready) {
     return absl::DeadlineExceededError("the core did not take the policy");
   }
-  const std::lock_guard lock(mutex_);
-  revision_ = revision;
+  {
+    const std::lock_guard lock(mutex_);
+    revision_ = revision;
+  }
+  AwaitEgresses();
+  return absl::OkStatus();
+}
+
+absl::Status ControlLoop::FollowConstraints() {
+  ASSIGN_OR_RETURN(const int64_t current, constraints_.Generation());
+  if (current == generation_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(storage::ConstraintsInForce in_force, constraints_.List(clock_.Now()));
+  generation_ = in_force.generation;
+  in_force_ = in_force.constraints;
+  mailbox_.Post([&core = core_, in_force = std::move(in_force)] {
+    core.SetConstraints(in_force.generation, in_force.constraints);
+  });
+  AwaitEgresses();
   return absl::OkStatus();
 }
 
@@ -278,7 +333,7 @@ absl::Status ControlLoop::Assign(std::vector<storage::SourceAssignment>& current
   for (const storage::SourceAssignment& a : current) {
     const bool release = std::find(plan.releases.begin(), plan.releases.end(), a.source) != plan.releases.end();
     // A source that left the policy is given up; its lease must not be renewed.
-    if (!a.expired && (release || FindSource(policy_, a.source) == nullptr)) ended.emplace_back(a.source, a.epoch);
+    if (!a.expired && (release || !sources_by_name_.contains(a.source))) ended.emplace_back(a.source, a.epoch);
   }
   if (!ended.empty()) RETURN_IF_ERROR(assignments_.Release(ended));
   bool changed = !ended.empty();
@@ -291,7 +346,7 @@ absl::Status ControlLoop::Assign(std::vector<storage::SourceAssignment>& current
     for (const storage::SourceAssignment& a : current) {
       // Thrice within the lease is enough; more would only churn the table.
       const bool due = a.lease_until < clock_.Now() + options_.assignment_lease * 2 / 3;
-      if (due && a.egress == egress.id && !a.expired && FindSource(policy_, a.source) != nullptr) {
+      if (due && a.egress == egress.id && !a.expired && sources_by_name_.contains(a.source)) {
         held.emplace_back(a.source, a.epoch);
       }
     }
@@ -306,17 +361,22 @@ absl::Status ControlLoop::Assign(std::vector<storage::SourceAssignment>& current
 
 absl::Status ControlLoop::SendAssignments(const std::vector<storage::SourceAssignment>& current,
                                           const std::vector<Core::ConnectedEgress>& egresses) {
+  std::map<std::string_view, std::vector<std::string>> pools_of;
+  for (const PoolPolicy& pool : policy_.pools) {
+    for (const PoolMember& member : pool.members) pools_of[member.source].push_back(pool.name);
+  }
   for (const Core::ConnectedEgress& egress : egresses) {
     std::vector<AssignedSource> list;
     for (const storage::SourceAssignment& a : current) {
-      const SourcePolicy* source = FindSource(policy_, a.source);
+      const SourcePolicy* source = sources_by_name_.contains(a.source) ? sources_by_name_[a.source] : nullptr;
       if (a.egress != egress.id || a.expired || source == nullptr) continue;
-      list.push_back(WithLimits(policy_, *source, a.epoch));
+      list.push_back({.name = a.source, .bind = source->bind, .ehlo = source->ehlo, .epoch = a.epoch, .pools = pools_of[a.source]});
     }
-    auto& [session, told] = told_[egress.id];
-    if (session == egress.session && Same(told, list)) continue;
-    session = egress.session;
-    told = list;
+    Told& told = told_[egress.id];
+    if (told.session != egress.session) told = {.session = egress.session};
+    SendShaping(egress, list, told);
+    if (told.sources == list) continue;
+    told.sources = list;
     mailbox_.Post([&core = core_, id = egress.id, session = egress.session, list] {
       core.SendAssignment(id, session, list);
     });
@@ -339,6 +399,25 @@ void ControlLoop::SendSigningKeys(const std::vector<Core::ConnectedEgress>& egre
   }
 }
 
+// Before its sources, so that none sends without its limits.
+void ControlLoop::SendShaping(const Core::ConnectedEgress& egress, const std::vector<AssignedSource>& sources, Told& told) {
+  absl::flat_hash_set<std::string_view> own;
+  for (const AssignedSource& source : sources) own.insert(source.name);
+  const auto concerns = [&](const std::string& source) { return source.empty() || own.contains(source); };
+  ShapingOrder order;
+  for (PlacedRule& placed : PlacedRules(policy_)) {
+    if (concerns(placed.rule.match.source)) order.rules.push_back(std::move(placed));
+  }
+  for (const Constraint& constraint : in_force_) {
+    if (IsLimit(constraint) && concerns(constraint.scope.source)) order.constraints.push_back(constraint);
+  }
+  if (told.shaping == order) return;
+  told.shaping = order;
+  mailbox_.Post([&core = core_, id = egress.id, session = egress.session, order = std::move(order)] {
+    core.SendShaping(id, session, order);
+  });
+}
+
 void ControlLoop::Upkeep() {
   if (clock_.Steady() < upkeep_at_) return;
   upkeep_at_ = clock_.Steady() + options_.upkeep_every;
@@ -351,6 +430,9 @@ void ControlLoop::Upkeep() {
     upkeep_ = *std::move(opened);
   }
   const Instant now = clock_.Now();
+  if (const absl::Status swept = constraints_.Sweep(now - kKeepEnded); !swept.ok()) {
+    log_.Warn("upkeep_failed", {{"what", "constraints"}, {"error", View(swept.message())}});
+  }
   const auto report = [&](std::string_view what, const absl::StatusOr<storage::UpkeepReport>& result) {
     if (!result.ok()) {
       log_.Warn("upkeep_failed", {{"what", what}, {"error", View(result.status().message())}});

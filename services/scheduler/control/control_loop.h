@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,6 +22,7 @@
 #include "scheduler/mailbox.h"
 #include "storage/assignment_store.h"
 #include "storage/connection.h"
+#include "storage/constraint_store.h"
 #include "storage/node_store.h"
 #include "storage/policy_store.h"
 #include "storage/suppression_set.h"
@@ -41,9 +43,9 @@ class ControlLoop {
   // `parse` reads the stored document.
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
   ControlLoop(ControlOptions options, storage::ConnectionOptions connection, storage::PolicyStore& policies,
-              storage::AssignmentStore& assignments, storage::NodeStore& nodes, storage::SuppressionStore& suppression_store,
-              storage::SuppressionSet& suppressions, ParsePolicy parse, Core& core, Mailbox& mailbox,
-              const Clock& clock, const Logger& log);
+              storage::AssignmentStore& assignments, storage::NodeStore& nodes, storage::ConstraintStore& constraints,
+              storage::SuppressionStore& suppression_store, storage::SuppressionSet& suppressions, ParsePolicy parse,
+              Core& core, Mailbox& mailbox, const Clock& clock, const Logger& log);
   ~ControlLoop();
   // Ends the thread; before the core's thread ends.
   void Stop();
@@ -58,6 +60,8 @@ class ControlLoop {
   // Returns when every scheduler and ingest that lives acts on the policy of `revision` (or a later one) and the egresses have
   // their assignments; names who is missing at the deadline.
   std::vector<std::string> AwaitRevision(int64_t revision, Duration patience);
+  // Returns when no scheduler and no egress that lives sends against the constraints of `generation`; names who may at the deadline.
+  std::vector<std::string> AwaitConstraints(int64_t generation, Duration patience);
   // Returns when every ingest that lives acts on everything committed before the call; names who does not.
   std::vector<std::string> AwaitIngests(Duration patience);
 
@@ -68,10 +72,22 @@ class ControlLoop {
     bool bound = false;
     std::string error;
   };
+  // What an egress was told last, in this session.
+  struct Told {
+    uint64_t session = 0;
+    std::vector<AssignedSource> sources = {};
+    std::optional<ShapingOrder> shaping = {};
+  };
+  void SendShaping(const Core::ConnectedEgress& egress, const std::vector<AssignedSource>& sources, Told& told);
   void Run();
   absl::Status Round();
   absl::Status FollowPolicy();
+  absl::Status FollowConstraints();
+  // Gives the egresses a moment to answer what the core has asked back.
+  void AwaitEgresses();
+  std::optional<Core::Acted> AskCore();
   absl::Status Beat();
+  std::vector<std::string> BehindConstraints(int64_t generation);
   std::vector<std::string> Behind(int64_t revision);
   absl::Status RecordResults();
   absl::Status Assign(std::vector<storage::SourceAssignment>& current);
@@ -89,6 +105,7 @@ class ControlLoop {
   storage::NodeStore& nodes_;
   storage::SuppressionStore& suppression_store_;
   storage::SuppressionSet& suppressions_;
+  storage::ConstraintStore& constraints_;
   const ParsePolicy parse_;
   Core& core_;
   Mailbox& mailbox_;
@@ -96,12 +113,14 @@ class ControlLoop {
   const Logger& log_;
 
   PolicyDocument policy_;
-  // What each egress was told last, with the session it was told in.
-  std::map<std::string, std::pair<uint64_t, std::vector<AssignedSource>>> told_;
+  absl::flat_hash_map<std::string, const SourcePolicy*> sources_by_name_;  // Into policy_.
+  std::vector<Constraint> in_force_;
+  std::map<std::string, Told> told_;
   std::map<std::string, std::pair<uint64_t, std::vector<SigningKey>>> told_keys_;
   std::unique_ptr<storage::Upkeep> upkeep_;
   SteadyInstant upkeep_at_{}, beat_at_{};
-  int64_t beat_revision_ = -1;
+  storage::ServiceNode beat_;
+  int64_t generation_ = 0;  // Of the constraints in the core.
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, changed_;

@@ -33,12 +33,12 @@ struct Rig {
 
 TEST(AdminFaceTest, VerbsOfLaterVersionsSaySo) {
   Rig rig;
-  v1::SuspendResponse response;
+  v1::GetWarmupResponse response;
   const absl::Status status =
-      rig.Call(&v1::AdminService::Stub::Suspend, v1::SuspendRequest(), &response);
+      rig.Call(&v1::AdminService::Stub::GetWarmup, v1::GetWarmupRequest(), &response);
   EXPECT_TRUE(absl::IsUnimplemented(status));
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("AdminService.Suspend is not in this version"));
+              HasSubstr("AdminService.GetWarmup is not in this version"));
 }
 
 TEST(AdminFaceTest, APolicyWithErrorsIsRefusedFieldByField) {

@@ -24,6 +24,7 @@ struct FakeScheduler {
   Logger log{sink, clock, "scheduler"};
   FakePolicyStore policies;
   FakeKeyStore key_store;
+  FakeConstraintStore constraint_store;
   FakeAuditStore audit_store;
   FakeAssignmentStore assignments;
   FakeEntryStore entries;
@@ -47,8 +48,19 @@ struct FakeScheduler {
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
       live,
       clock};
+  scheduler::ConstraintAdmin constraints{
+      constraint_store,
+      policies,
+      [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
+      live,
+      audit,
+      clock};
   std::unique_ptr<scheduler::AdminFace> face =
-      scheduler::MakeAdminFace(policy, keys, status, suppressions);
+      scheduler::MakeAdminFace({.policy = policy,
+                                .keys = keys,
+                                .status = status,
+                                .suppressions = suppressions,
+                                .constraints = constraints});
   std::unique_ptr<wire::Server> server;
 };
 

@@ -8,6 +8,7 @@
 #include "scheduler/admin/live_state.h"
 #include "storage/assignment_store.h"
 #include "storage/audit_store.h"
+#include "storage/constraint_store.h"
 #include "storage/entry_store.h"
 #include "storage/key_store.h"
 #include "storage/node_store.h"
@@ -103,6 +104,69 @@ class FakeKeyStore final : public storage::KeyStore {
   std::mutex mutex_;
 };
 
+class FakeConstraintStore final : public storage::ConstraintStore {
+ public:
+  absl::StatusOr<int64_t> Generation() override {
+    const std::lock_guard lock(mutex_);
+    return generation_;
+  }
+  absl::StatusOr<storage::ConstraintsInForce> List(Instant now) override {
+    const std::lock_guard lock(mutex_);
+    storage::ConstraintsInForce out{generation_, {}};
+    for (const Constraint& row : rows_) {
+      if (IsInForce(row, now)) out.constraints.push_back(row);
+    }
+    return out;
+  }
+  absl::StatusOr<storage::ConstraintChange> Put(ConstraintCause cause,
+                                                const std::vector<Constraint>& given) override {
+    const std::lock_guard lock(mutex_);
+    storage::ConstraintChange change{++generation_, {}};
+    for (Constraint row : given) {
+      row.cause = cause;
+      const auto same = std::find_if(rows_.begin(), rows_.end(), [&](const Constraint& c) {
+        return c.cause == cause && c.rule == row.rule && c.scope == row.scope;
+      });
+      row.id = same == rows_.end() ? ++last_id_ : same->id;
+      change.ids.push_back(row.id);
+      if (same == rows_.end()) {
+        rows_.push_back(row);
+      } else {
+        *same = row;
+      }
+    }
+    return change;
+  }
+  absl::StatusOr<storage::ConstraintChange> End(ConstraintCause cause,
+                                                const std::vector<int64_t>& ids) override {
+    return Erase([&](const Constraint& row) {
+      return row.cause == cause && std::find(ids.begin(), ids.end(), row.id) != ids.end();
+    });
+  }
+  absl::StatusOr<storage::ConstraintChange> EndScope(ConstraintCause cause,
+                                                     const Scope& scope) override {
+    return Erase(
+        [&](const Constraint& row) { return row.cause == cause && row.scope == scope; });
+  }
+  absl::Status Sweep(Instant) override { return absl::OkStatus(); }
+
+ private:
+  template <class Filter>
+  storage::ConstraintChange Erase(const Filter& filter) {
+    const std::lock_guard lock(mutex_);
+    storage::ConstraintChange change;
+    for (const Constraint& row : rows_) {
+      if (filter(row)) change.ids.push_back(row.id);
+    }
+    std::erase_if(rows_, filter);
+    change.generation = generation_ += change.ids.empty() ? 0 : 1;
+    return change;
+  }
+  std::mutex mutex_;
+  int64_t generation_ = 1, last_id_ = 0;
+  std::vector<Constraint> rows_;
+};
+
 class FakeAuditStore final : public storage::AuditStore {
  public:
   absl::Status Append(const storage::AuditEntry& entry) override {
@@ -180,6 +244,10 @@ class FakeLiveState final : public scheduler::LiveState {
   scheduler::LiveSnapshot Snapshot() override { return snapshot; }
   std::vector<std::string> AwaitPolicyRevision(int64_t revision, Duration) override {
     awaited = revision;
+    return missing;
+  }
+  std::vector<std::string> AwaitConstraints(int64_t generation, Duration) override {
+    awaited = generation;
     return missing;
   }
   std::vector<std::string> AwaitIngests(Duration) override { return {}; }

@@ -79,22 +79,40 @@ EgressRig::~EgressRig() {
   scheduler_.reset();
 }
 
-void EgressRig::Begin(const std::vector<v1::AssignedSource>& sources) {
+void EgressRig::Shape(const std::vector<TrialSource>& sources) {
+  v1::Shaping shaping;
+  shaping.set_generation(++shapings_);
+  for (const TrialSource& trial : sources) {
+    v1::ShapingRule& rule = *shaping.add_rules()->mutable_rule();
+    rule.mutable_match()->set_source(trial.source.name());
+    rule.set_connections(trial.connections);
+    rule.set_messages_per_connection(trial.messages_per_connection);
+    rule.set_recipients_per_transaction(trial.recipients_per_transaction);
+  }
+  scheduler_->Shape(shaping);
+  SLUICE_CHECK(scheduler_->WaitUntil([&](const Heard& heard) {
+    return std::find(heard.orders_done.begin(), heard.orders_done.end(), shapings_) != heard.orders_done.end();
+  }));
+}
+
+void EgressRig::Begin(const std::vector<TrialSource>& sources) {
   SLUICE_CHECK(scheduler_->WaitUntil([](const Heard& heard) { return heard.deliver_count > 0; }));
   scheduler_->Own({0});
-  scheduler_->Assign(sources);
+  Shape(sources);
+  std::vector<v1::AssignedSource> assigned;
+  for (const TrialSource& trial : sources) assigned.push_back(trial.source);
+  scheduler_->Assign(assigned);
   SLUICE_CHECK(scheduler_->WaitUntil(
       [&](const Heard& heard) { return heard.assignment_results.size() >= sources.size(); }));
 }
 
-v1::AssignedSource SourceAt(const std::string& name, const std::string& address, int connections) {
+TrialSource SourceAt(const std::string& name, const std::string& address, int connections) {
   v1::AssignedSource source;
   source.set_name(name);
   source.set_bind_address(address);
   source.set_ehlo(name + ".example.com");
   source.set_epoch(1);
-  source.mutable_limits()->set_connections(connections);
-  return source;
+  return {.source = std::move(source), .connections = connections};
 }
 
 v1::Release& AddRelease(v1::DeliverResponse& batch, uint64_t id, const std::string& source,

@@ -45,6 +45,14 @@ class TestSink {
   std::thread thread_;
 };
 
+// A source with rules of its own.
+struct TrialSource {
+  v1::AssignedSource source;
+  int connections = 20;
+  int messages_per_connection = 0;
+  int recipients_per_transaction = 100;
+};
+
 class EgressRig {
  public:
   struct Settings {
@@ -59,13 +67,15 @@ class EgressRig {
   explicit EgressRig(Settings settings);
   ~EgressRig();
 
+  // The sources' rules again, with others of theirs.
+  void Shape(const std::vector<TrialSource>& sources);
   FakeScheduler& scheduler() { return *scheduler_; }
   TestSink& sink() { return *sink_; }
   Egress& egress() { return *egress_; }
   std::string LogText() const { return log_.Text(); }
 
   // Connected, owner of shard 0, with these sources assigned.
-  void Begin(const std::vector<v1::AssignedSource>& sources);
+  void Begin(const std::vector<TrialSource>& sources);
 
  private:
   SystemClock clock_;
@@ -78,10 +88,10 @@ class EgressRig {
   std::unique_ptr<TestSink> sink_;
   std::unique_ptr<FakeScheduler> scheduler_;
   std::unique_ptr<Egress> egress_;
+  int64_t shapings_ = 1'000;
 };
 
-v1::AssignedSource SourceAt(const std::string& name, const std::string& address,
-                            int connections = 20);
+TrialSource SourceAt(const std::string& name, const std::string& address, int connections = 20);
 // A message of its own with one entry, to be sent by `source` over `mx_hosts`.
 void AddMessage(v1::DeliverResponse& batch, uint64_t id, const std::string& source,
                 const std::vector<std::string>& mx_hosts = {"127.0.0.1"});

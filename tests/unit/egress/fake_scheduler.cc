@@ -65,6 +65,12 @@ void FakeScheduler::Assign(const std::vector<v1::AssignedSource>& sources) {
   Say(message);
 }
 
+void FakeScheduler::Shape(const v1::Shaping& shaping) {
+  v1::ControlResponse message;
+  *message.mutable_shaping() = shaping;
+  Say(message);
+}
+
 void FakeScheduler::Recall(int64_t generation, const std::string& source) {
   v1::ControlResponse message;
   message.mutable_recall()->set_generation(generation);

@@ -51,6 +51,7 @@ class FakeScheduler final : public v1::DispatchService::Service {
 
   // Each waits for the streams to be there.
   void Own(const std::vector<int>& shards);
+  void Shape(const v1::Shaping& shaping);
   void Assign(const std::vector<v1::AssignedSource>& sources);
   void Recall(int64_t generation, const std::string& source = "");
   void Send(const v1::DeliverResponse& message);

@@ -26,9 +26,11 @@ class FakePort final : public EgressPort {
   void SendHeartbeat(int64_t, Duration valid_for) override { valid = valid_for; }
   void SendAssignment(const std::vector<AssignedSource>&) override {}
   void SendSigningKeys(const std::vector<SigningKey>&) override {}
+  void SendShaping(int64_t number, const ShapingOrder&) override { last_shaping = number; }
   void SendShards(const std::vector<int>& list) override { shards = list; }
-  void SendRecall(int64_t, const std::string&, const std::vector<int64_t>& ids) override {
-    recalled.insert(recalled.end(), ids.begin(), ids.end());
+  void SendRecall(int64_t number, const std::string&, const std::vector<RecalledEntry>& entries) override {
+    for (const RecalledEntry& entry : entries) recalled.push_back(entry.entry_id);
+    last_recall = number;
     ++recalls;
   }
   void Close() override { closed = true; }
@@ -39,6 +41,7 @@ class FakePort final : public EgressPort {
   std::vector<int64_t> not_owned, recalled;
   std::vector<int> shards;
   Duration valid{};
+  int64_t last_recall = 0, last_shaping = 0;
   int recalls = 0;
   bool closed = false;
 };
@@ -90,8 +93,9 @@ class CoreRig {
   static constexpr int kShard = 3;
   static constexpr int64_t kWriter = 7;
 
-  CoreRig() : log_(sink_, clock, "test"), core(Options(), clock, log_, world, metrics) {
+  explicit CoreRig(bool with_constraints = true) : log_(sink_, clock, "test"), core(Options(), clock, log_, world, metrics) {
     core.SetPolicy(1, Policy());
+    if (with_constraints) core.SetConstraints(1, {});
   }
 
   static CoreOptions Options() { return {}; }

@@ -1,0 +1,135 @@
+// What constraints and a new policy hold back: not chosen, kept aside, or asked back from the egress that has it.
+#include <algorithm>
+
+#include "scheduler/core.h"
+
+namespace sluice::scheduler {
+
+void Core::SetConstraints(int64_t generation, std::vector<Constraint> constraints) {
+  const Instant now = clock_.Now();
+  constraint_generation_ = generation;
+  Suspensions changed(std::move(constraints));
+  if (changed.all() == suspensions_.all()) return;
+  suspensions_ = std::move(changed);
+  LetGo(now);
+  Recall(Order::Kind::kConstraints, generation, [&](const InFlight& flight) {
+    if (suspensions_.empty() || flight.slot == kNoSlot) return false;
+    SendingFacts facts = FactsOfEntry(index_[flight.slot], flight.pool, flight.site);
+    facts.source = fleet_.source(flight.source).name;
+    return suspensions_.Holding(facts, now) != nullptr;
+  });
+}
+
+SendingFacts Core::FactsOfFlow(const FlowKey& key) const {
+  const Site& site = domains_.site(key.site);
+  return {.provider = site.provider,
+          .pool = pools_.name(key.pool),
+          .tenant = names_.Name(key.tenant),
+          .stream = names_.Name(key.stream),
+          .site = site.name};
+}
+
+SendingFacts Core::FactsOfEntry(const Entry& entry, uint32_t pool, uint32_t site_number) const {
+  const Facts& facts = facts_[entry.facts];
+  const Site& site = domains_.site(site_number);
+  return {.provider = site.provider,
+          .pool = pools_.name(pool),
+          .tenant = names_.Name(facts.tenant),
+          .stream = names_.Name(facts.stream),
+          .campaign = names_.Name(facts.campaign),
+          .domain = domains_.Name(entry.domain),
+          .site = site.name};
+}
+
+bool Core::HoldsFlow(const FlowKey& key, Instant now) const {
+  return !suspensions_.empty() && suspensions_.HoldingFlow(FactsOfFlow(key), now) != nullptr;
+}
+
+bool Core::HoldsEntry(const Entry& entry, const FlowKey& key, Instant now) const {
+  return suspensions_.has_entry_scopes() &&
+         suspensions_.HoldingEntry(FactsOfEntry(entry, key.pool, key.site), now) != nullptr;
+}
+
+bool Core::HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, uint16_t source, Instant now) const {
+  // Of the pool that was asked for, the flow and the entry were looked at already.
+  if (pool == key.pool && !suspensions_.has_source_scopes()) return false;
+  if (suspensions_.empty()) return false;
+  SendingFacts facts = FactsOfEntry(entry, pool, key.site);
+  facts.source = fleet_.sources()[source].name;
+  return suspensions_.Holding(facts, now) != nullptr;
+}
+
+void Core::KeepBack(Slot slot) {
+  index_[slot].place = Place::kKeptBack;
+  kept_back_.PushBack(index_, slot);
+  ++kept_back_count_;
+}
+
+void Core::LetGo(Instant now) {
+  constraint_ends_at_ = suspensions_.NextEnd(now);
+  flows_.WakeConstraints();
+  to_file_.Append(index_, kept_back_);
+}
+
+void Core::Recall(Order::Kind kind, int64_t generation, absl::FunctionRef<bool(const InFlight&)> is_wanted) {
+  std::vector<int64_t> unsent;
+  absl::flat_hash_map<EgressNumber, std::vector<RecalledEntry>> sent;
+  for (const auto& [id, flight] : in_flight_) {
+    // One that an inventory named is begun, and known by nothing else.
+    if (flight.begun || flight.source == kNoSource || !is_wanted(flight)) continue;
+    if (!flight.sent) {
+      unsent.push_back(id);
+    } else if (fleet_.egress(flight.egress).connected()) {
+      sent[flight.egress].push_back({id, flight.attempt_id});
+    }
+  }
+  for (const int64_t id : unsent) Requeue(id, false);
+  if (sent.empty()) return;
+  Order order{.kind = kind, .number = next_order_++, .generation = generation, .waits_for = {}};
+  for (const auto& [number, entries] : sent) {
+    // What it was given this turn must be on its way before it is asked back.
+    Egress& egress = fleet_.egress(number);
+    if (!egress.out.empty()) egress.port->Send(std::exchange(egress.out, {}));
+    egress.port->SendRecall(order.number, "", entries);
+    order.waits_for.insert(number);
+  }
+  orders_.push_back(std::move(order));
+}
+
+void Core::SendShaping(const std::string& id, uint64_t session, const ShapingOrder& order) {
+  const EgressNumber number = fleet_.FindEgress(id);
+  if (!IsCurrent({number, session})) return;
+  fleet_.egress(number).port->SendShaping(next_order_, order);
+  orders_.push_back({.kind = Order::Kind::kPolicy,
+                     .number = next_order_++,
+                     .generation = policy_revision_,
+                     .waits_for = {number}});
+}
+
+void Core::OnOrderResult(Session session, int64_t number) {
+  if (!IsCurrent(session)) return;
+  for (Order& order : orders_) {
+    if (order.number == number) order.waits_for.erase(session.egress);
+  }
+  std::erase_if(orders_, [](const Order& order) { return order.waits_for.empty(); });
+}
+
+void Core::ForgetOrders(EgressNumber egress) {
+  for (Order& order : orders_) order.waits_for.erase(egress);
+  std::erase_if(orders_, [](const Order& order) { return order.waits_for.empty(); });
+}
+
+Core::Acted Core::ActsOn() const {
+  Acted out{.policy_revision = policy_revision_, .constraint_generation = constraint_generation_, .waits_for = {}};
+  absl::flat_hash_set<EgressNumber> silent;
+  for (const Order& order : orders_) {
+    int64_t& acted = order.kind == Order::Kind::kPolicy ? out.policy_revision : out.constraint_generation;
+    acted = std::min(acted, order.generation - 1);
+    silent.insert(order.waits_for.begin(), order.waits_for.end());
+  }
+  for (const EgressNumber number : silent) out.waits_for.push_back(const_cast<Fleet&>(fleet_).egress(number).id);
+  std::sort(out.waits_for.begin(), out.waits_for.end());
+  return out;
+}
+
+}  // namespace sluice::scheduler
