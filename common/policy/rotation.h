@@ -1,8 +1,10 @@
-// Whose turn it is in a pool: smooth weighted round robin, deterministic, spread out as evenly as
-// the weights allow (weights 3 and 1 give a a b a, never a a a b). While the same members stay
-// eligible, a member's picks in any 100 consecutive ones are less than 2 from its exact share with
-// up to 4 members, less than 3 with more. A member that was not eligible gets no catch-up when it
-// comes back. Keep one per (pool, provider).
+// Whose turn it is in a pool, deterministic and spread out evenly (weights 3 and 1 give a a b a, never a a a b). While the same
+// members stay eligible, each one's picks in any 100 consecutive ones differ from its exact share by less than 1. A member that was
+// not eligible gets no catch-up when it comes back. Keep one per (pool, provider).
+//
+// How: the member whose next turn has the earliest deadline among those that are due (R. Tijdeman, The chairman assignment problem,
+// 1980: never more than 1 from the exact share since the beginning). From the 101st pick on, the turn of 100 picks ago is taken
+// again, unless another member is further behind and both stay within the whole numbers around their shares of 100.
 #pragma once
 
 #include <concepts>
@@ -41,16 +43,27 @@ class Rotation {
   int size() const { return static_cast<int>(members_.size()); }
 
  private:
+  static constexpr size_t kWindow = 100;
   struct Member {
     int64_t weight = 0;
+    // Turns due so far less turns had, times the total weight of those who take part.
     int64_t credit = 0;
+    int64_t in_window = 0;
     bool reserve = false;
     bool takes_part = false;
+    bool took_part = false;
   };
   int PickMarked();
+  // By deadline; when nobody is due (members came and went) the one with the most credit.
+  int Earliest(int64_t total, int64_t count) const;
+  // Whose turn it was 100 picks ago, or who is to have it instead.
+  int FromWindow(int64_t total) const;
+  void Remember(int pick);
   void Balance();
 
   std::vector<Member> members_;
+  std::vector<uint16_t> window_;  // The last picks, the oldest at oldest_ once there are 100.
+  size_t oldest_ = 0;
 };
 
 template <std::predicate<int> IsEligible>
