@@ -370,7 +370,8 @@ absl::Status ControlLoop::SendAssignments(const std::vector<storage::SourceAssig
     for (const storage::SourceAssignment& a : current) {
       const SourcePolicy* source = sources_by_name_.contains(a.source) ? sources_by_name_[a.source] : nullptr;
       if (a.egress != egress.id || a.expired || source == nullptr) continue;
-      list.push_back({.name = a.source, .bind = source->bind, .ehlo = source->ehlo, .epoch = a.epoch, .pools = pools_of[a.source]});
+      list.push_back({.name = a.source, .bind = source->bind, .ehlo = source->ehlo, .epoch = a.epoch, .proxy = source->proxy,
+                      .pools = pools_of[a.source]});
     }
     Told& told = told_[egress.id];
     if (told.session != egress.session) told = {.session = egress.session};
