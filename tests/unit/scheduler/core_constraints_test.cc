@@ -101,7 +101,7 @@ TEST_F(ConstraintsTest, WhatHasNotBegunIsAskedBackAndTheOrderStandsUntilItIsAnsw
   DeliverInput back;
   for (int i : {1, 2}) {
     const ReleasedEntry& entry = port->released[static_cast<size_t>(i)];
-    back.returns.push_back({.entry_id = entry.entry_id, .attempt_id = entry.attempt_id, .reason = "recall"});
+    back.returns.push_back({.entry_id = entry.entry_id, .attempt_id = entry.attempt_id, .reason = "recall", .detail = {}});
   }
   rig.core.OnDeliver(rig.sessions["egress-1"], back);
   rig.core.OnOrderResult(rig.sessions["egress-1"], port->last_recall);
