@@ -255,6 +255,8 @@ std::vector<PolicyFinding> CheckPolicy(const PolicyDocument& policy) {
   check::CheckSources(findings);
   check::CheckPools(findings);
   check::CheckOverflow(findings);
+  check::CheckColdOverflow(findings);
+  check::CheckSharedSources(findings);
   check::CheckRoutes(findings);
   check::CheckSmartHosts(findings);
   check::CheckShaping(findings);

@@ -39,6 +39,8 @@ void CheckStreams(Findings& findings);
 void CheckSources(Findings& findings);
 void CheckPools(Findings& findings);
 void CheckOverflow(Findings& findings);
+void CheckColdOverflow(Findings& findings);
+void CheckSharedSources(Findings& findings);
 void CheckRoutes(Findings& findings);
 void CheckSmartHosts(Findings& findings);
 void CheckShaping(Findings& findings);

@@ -21,6 +21,7 @@ class App {
     AddCommon();
     AddPolicyVerbs();
     AddConstraintVerbs();
+    AddExplain();
     AddKeyVerbs();
     AddSend();
     AddSuppressionVerbs();
@@ -96,6 +97,29 @@ class App {
         ->capture_default_str()
         ->check(CLI::Range(1, 1'000));
     history->callback([this] { run_ = [this] { return History(context_, limit_); }; });
+  }
+
+  void AddExplain() {
+    CLI::App* diff = app_.add_subcommand("diff", "What changed between two revisions of the policy");
+    diff->add_option("--from", from_, "Default the one before")->check(CLI::NonNegativeNumber);
+    diff->add_option("--revision", revision_, "Default the current one")->check(CLI::NonNegativeNumber);
+    diff->callback([this] { run_ = [this] { return DiffRevisions(context_, from_, revision_); }; });
+    CLI::App* rollback = app_.add_subcommand("rollback", "Applies an earlier policy again");
+    rollback->add_option("revision", rollback_.revision, "Default the one before the current one")
+        ->check(CLI::NonNegativeNumber);
+    rollback->add_option("--author", rollback_.author, "Default user@host");
+    rollback->add_option("--reason", rollback_.reason, "Kept in the history");
+    rollback->callback([this] { run_ = [this] { return Rollback(context_, rollback_); }; });
+    CLI::App* explain = app_.add_subcommand(
+        "explain", "Which route, pool, source and limits a message has, and what it waits for");
+    explain->add_option("message", explain_.message, "Its id; or describe one by the options");
+    explain->add_option("--to", explain_.to, "Recipient");
+    explain->add_option("--from", explain_.from, "Sender's address");
+    explain->add_option("--tenant", explain_.tenant, "As named in the policy");
+    explain->add_option("--stream", explain_.stream, "As named in the policy");
+    explain->add_option("--campaign", explain_.campaign, "The client's tag");
+    explain->add_option("--tag", explain_.tags, "Header kept as tag, name=value");
+    explain->callback([this] { run_ = [this] { return Explain(context_, explain_); }; });
   }
 
   static void AddScope(CLI::App* verb, ScopeOptions& scope) {
@@ -241,9 +265,11 @@ class App {
   SuppressionOptions suppression_;
   TlsReportOptions tls_report_;
   SuspendOptions suspend_;
+  RollbackOptions rollback_;
+  ExplainOptions explain_;
   ResumeOptions resume_;
   std::string timeout_ = "30s", file_, length_, tenant_, label_, id_;
-  int64_t revision_ = 0;
+  int64_t revision_ = 0, from_ = 0;
   int limit_ = 20;
   std::function<int()> run_ = [] { return kUsage; };
 };

@@ -90,6 +90,10 @@ absl::Status AdminClient::Call(const v1::GetStatusRequest& request,
                                v1::GetStatusResponse* response) {
   return Follow(&v1::AdminService::Stub::GetStatus, request, response);
 }
+absl::Status AdminClient::Call(const v1::ExplainRouteRequest& request,
+                               v1::ExplainRouteResponse* response) {
+  return Follow(&v1::AdminService::Stub::ExplainRoute, request, response);
+}
 absl::Status AdminClient::Call(const v1::SuspendRequest& request,
                                v1::SuspendResponse* response) {
   return Follow(&v1::AdminService::Stub::Suspend, request, response);

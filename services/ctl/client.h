@@ -22,6 +22,7 @@ class AdminClient {
   absl::Status Call(const v1::ListPolicyRevisionsRequest& request,
                     v1::ListPolicyRevisionsResponse* response);
   absl::Status Call(const v1::GetStatusRequest& request, v1::GetStatusResponse* response);
+  absl::Status Call(const v1::ExplainRouteRequest& request, v1::ExplainRouteResponse* response);
   absl::Status Call(const v1::SuspendRequest& request, v1::SuspendResponse* response);
   absl::Status Call(const v1::ResumeRequest& request, v1::ResumeResponse* response);
   absl::Status Call(const v1::ListConstraintsRequest& request,

@@ -24,6 +24,21 @@ int Validate(const Context& context, const std::string& file);
 // The policy as YAML; 0 = the current one.
 int Get(const Context& context, int64_t revision);
 
+// What changed between two revisions; `from` 0 = the one before `to`, `to` 0 = the current one.
+int DiffRevisions(const Context& context, int64_t from, int64_t to);
+struct RollbackOptions {
+  int64_t revision = 0;  // 0 = the one before the current one.
+  std::string author, reason;
+};
+// Applies an earlier policy again, as a new revision.
+int Rollback(const Context& context, const RollbackOptions& options);
+struct ExplainOptions {
+  std::string message, tenant, stream, campaign, from, to;
+  std::vector<std::string> tags;
+};
+// Route, members, limits and constraints of a message or a hypothetical one.
+int Explain(const Context& context, const ExplainOptions& options);
+
 int History(const Context& context, int limit);
 
 struct ScopeOptions {

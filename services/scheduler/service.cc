@@ -199,11 +199,13 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   ConstraintAdmin constraint_admin(*constraints, *policies, wire::PolicyDocumentFromJson, live, audit, clock);
   StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
+  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,
                                     .suppressions = suppression_admin,
-                                    .constraints = constraint_admin});
+                                    .constraints = constraint_admin,
+                                    .explain = explain_admin});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service(), &tls_reports->service()}));
 

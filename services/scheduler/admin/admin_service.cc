@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "scheduler/admin/suppression_verbs.h"
 #include "scheduler/admin/admin_convert.h"
+#include "scheduler/admin/explain_verb.h"
 #include "sluice/v1/admin.grpc.pb.h"
 #include "wire/peer.h"
 #include "wire/policy_convert.h"
@@ -46,6 +47,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
         overview_(verbs.status),
         suppressions_(verbs.suppressions),
         constraints_(verbs.constraints),
+        explain_(verbs.explain),
         threads_(threads) {}
   grpc::Service& service() override { return *this; }
 
@@ -163,6 +165,11 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
+  Reactor* ExplainRoute(Context* context, const v1::ExplainRouteRequest* request,
+                        v1::ExplainRouteResponse* response) override {
+    return Run(context, [=, this] { return scheduler::ExplainRoute(explain_, *request, response); });
+  }
+
   Reactor* Suspend(Context* context, const v1::SuspendRequest* request, v1::SuspendResponse* response) override {
     return Run(context, [=, this]() -> absl::Status {
       SuspendOrder order;
@@ -203,7 +210,6 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
-  SLUICE_LATER(ExplainRoute)
   SLUICE_LATER(ListQueue)
   SLUICE_LATER(SummarizeQueue)
   SLUICE_LATER(StartOperation)
@@ -247,6 +253,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   StatusAdmin& overview_;
   SuppressionAdmin& suppressions_;
   ConstraintAdmin& constraints_;
+  ExplainAdmin& explain_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;

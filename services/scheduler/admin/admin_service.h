@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "scheduler/admin/constraints.h"
+#include "scheduler/admin/explain.h"
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
 #include "scheduler/admin/status.h"
@@ -28,6 +29,7 @@ struct AdminVerbs {
   StatusAdmin& status;
   SuppressionAdmin& suppressions;
   ConstraintAdmin& constraints;
+  ExplainAdmin& explain;
 };
 
 // The server must be drained before the face is destroyed; what was taken is finished then. The

@@ -68,6 +68,57 @@ TEST(AdminFaceTest, ValidateAnswersFindingsAndStoresNothing) {
   EXPECT_EQ(*rig.scheduler.policies.CurrentRevision(), 0);
 }
 
+TEST(AdminFaceTest, SuspendResumeAndExplainTellOneStory) {
+  Rig rig;
+  v1::ApplyPolicyRequest apply;
+  v1::Policy& policy = *apply.mutable_policy();
+  v1::Tenant& tenant = *policy.add_tenants();
+  tenant.set_name("shop");
+  tenant.add_streams("news");
+  tenant.add_sender_domains("shop.example");
+  policy.add_streams()->set_name("news");
+  v1::Source& source = *policy.add_sources();
+  source.set_name("ip-1");
+  source.set_address("192.0.2.1");
+  source.set_ehlo("a.shop.example");
+  v1::Pool& pool = *policy.add_pools();
+  pool.set_name("warm");
+  pool.add_members()->set_source("ip-1");
+  policy.add_routes()->set_pool("warm");
+  v1::ApplyPolicyResponse applied;
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::ApplyPolicy, apply, &applied).ok());
+
+  v1::SuspendRequest suspend;
+  suspend.mutable_scope()->set_stream("nonesuch");
+  v1::SuspendResponse suspended;
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      rig.Call(&v1::AdminService::Stub::Suspend, suspend, &suspended)));
+  suspend.mutable_scope()->set_stream("news");
+  suspend.set_reason("test");
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::Suspend, suspend, &suspended).ok());
+  EXPECT_EQ(suspended.constraint().value(), "suspend");
+
+  v1::ExplainRouteRequest explain;
+  explain.set_tenant("shop");
+  explain.set_stream("news");
+  explain.set_to("someone@gmail.com");
+  v1::ExplainRouteResponse told;
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::ExplainRoute, explain, &told).ok());
+  EXPECT_EQ(told.provider(), "google");
+  EXPECT_EQ(told.pool(), "warm");
+  EXPECT_THAT(told.waits_for(), HasSubstr("on stream=news, test"));
+  ASSERT_EQ(told.members_size(), 1);
+  EXPECT_EQ(told.members(0).source(), "ip-1");
+
+  v1::ResumeRequest resume;
+  resume.mutable_scope()->set_stream("news");
+  v1::ResumeResponse resumed;
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::Resume, resume, &resumed).ok());
+  EXPECT_EQ(resumed.lifted_count(), 1);
+  EXPECT_TRUE(
+      absl::IsNotFound(rig.Call(&v1::AdminService::Stub::Resume, resume, &resumed)));
+}
+
 TEST(AdminFaceTest, ManyCallsAtOnceAreAllAnswered) {
   Rig rig;
   std::atomic<int> answered = 0;

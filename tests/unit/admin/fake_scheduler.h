@@ -55,12 +55,22 @@ struct FakeScheduler {
       live,
       audit,
       clock};
+  FakeMxResolver resolver;
+  scheduler::ExplainAdmin explain{
+      policies,
+      constraint_store,
+      assignments,
+      entries,
+      resolver,
+      [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
+      clock};
   std::unique_ptr<scheduler::AdminFace> face =
       scheduler::MakeAdminFace({.policy = policy,
                                 .keys = keys,
                                 .status = status,
                                 .suppressions = suppressions,
-                                .constraints = constraints});
+                                .constraints = constraints,
+                                .explain = explain});
   std::unique_ptr<wire::Server> server;
 };
 

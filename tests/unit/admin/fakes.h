@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "net/dns.h"
 #include "scheduler/admin/live_state.h"
 #include "storage/assignment_store.h"
 #include "storage/audit_store.h"
@@ -102,6 +103,22 @@ class FakeKeyStore final : public storage::KeyStore {
 
  private:
   std::mutex mutex_;
+};
+
+// mx.google.com for gmail.com, mx.<domain> for all others.
+class FakeMxResolver final : public Resolver {
+ public:
+  void ResolveMx(std::string_view domain, MxCallback callback) override {
+    MxAnswer answer;
+    answer.status = DnsStatus::kOk;
+    answer.hosts = {
+        {.name = domain == "gmail.com" ? "mx.google.com" : "mx." + std::string(domain),
+         .preference = 10}};
+    callback(answer);
+  }
+  void ResolveAddresses(std::string_view, AddressFamily, AddressCallback callback) override {
+    callback(AddressAnswer());
+  }
 };
 
 class FakeConstraintStore final : public storage::ConstraintStore {

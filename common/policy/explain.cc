@@ -1,0 +1,181 @@
+#include "policy/explain.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "policy/shaping.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kLongestOverflow = 8;
+
+struct Field {
+  std::string_view name, wanted, given;
+};
+
+std::vector<Field> FieldsOf(const Match& match, const RoutingFacts& facts) {
+  return {{"tenant", match.tenant, facts.tenant},
+          {"stream", match.stream, facts.stream},
+          {"campaign", match.campaign, facts.campaign},
+          {"provider", match.provider, facts.provider},
+          {"site", match.site, facts.site},
+          {"domain", match.domain, facts.domain},
+          {"sender_domain", match.sender_domain, facts.sender_domain}};
+}
+
+ExplainedRoute ExplainRoute(const RouteRule& route, int index, const RoutingFacts& facts) {
+  ExplainedRoute out{.index = index, .match = {}, .pool = route.pool, .matched = Matches(route.match, facts), .reason = {}};
+  for (const Field& field : FieldsOf(route.match, facts)) {
+    if (field.wanted.empty()) continue;
+    Append(out.match, out.match.empty() ? "" : " ", field.name, "=", field.wanted);
+    if (out.reason.empty() && field.wanted != field.given) {
+      out.reason = Cat(field.name, " is ", field.given.empty() ? "none" : field.given);
+    }
+  }
+  for (const auto& [name, value] : route.match.tags) {
+    Append(out.match, out.match.empty() ? "" : " ", "tag ", name, "=", value);
+  }
+  if (!out.matched && out.reason.empty()) out.reason = "a tag is different";
+  return out;
+}
+
+// Everything that one explanation needs, so that the steps read as sentences.
+class Explainer {
+ public:
+  Explainer(const PolicyDocument& policy, const std::vector<Constraint>& constraints, const std::vector<SourceNow>& sources,
+            const ExplainFacts& facts)
+      : policy_(policy), all_(constraints), suspensions_(constraints), book_(PlacedRules(policy), constraints), sources_(sources), facts_(facts) {}
+
+  Explanation Run() {
+    Walk();
+    if (out_.route_index < 0) {
+      out_.waits_for = "no route matches";
+      return std::move(out_);
+    }
+    out_.pool = policy_.routes[static_cast<size_t>(out_.route_index)].pool;
+    const Constraint* held = suspensions_.Holding(FactsOf({}, out_.pool), facts_.now);
+    bool any = false;
+    std::string pool = out_.pool;
+    for (int step = 0; step < kLongestOverflow && !pool.empty(); ++step) {
+      const PoolPolicy* found = FindPool(policy_, pool);
+      if (found == nullptr) break;
+      any = Members(*found) || any;
+      pool = found->overflow;
+    }
+    Constraints();
+    if (held != nullptr) {
+      out_.waits_for = Waiting(*held);
+    } else if (!any) {
+      out_.waits_for = "no member of the pool can send";
+    }
+    return std::move(out_);
+  }
+
+ private:
+  SendingFacts FactsOf(std::string_view source, std::string_view pool) const {
+    const RoutingFacts& r = facts_.routing;
+    return {.source = source,
+            .provider = r.provider,
+            .pool = pool,
+            .tenant = r.tenant,
+            .stream = r.stream,
+            .campaign = r.campaign,
+            .domain = r.domain,
+            .site = r.site};
+  }
+
+  void Walk() {
+    for (size_t i = 0; i < policy_.routes.size() && out_.route_index < 0; ++i) {
+      const bool matched = Matches(policy_.routes[i].match, facts_.routing);
+      if (!matched && out_.routes.size() >= kMostRoutes) continue;
+      out_.routes.push_back(ExplainRoute(policy_.routes[i], static_cast<int>(i), facts_.routing));
+      if (matched) out_.route_index = static_cast<int>(i);
+    }
+  }
+
+  // Whether any of them can send.
+  bool Members(const PoolPolicy& pool) {
+    const size_t begin = out_.members.size();
+    for (const PoolMember& member : pool.members) out_.members.push_back(MemberOf(pool, member));
+    const auto regular = [](const ExplainedMember& m) { return m.eligible && !m.reserve; };
+    const bool has_regular = std::any_of(out_.members.begin() + static_cast<std::ptrdiff_t>(begin), out_.members.end(), regular);
+    bool any = has_regular;
+    for (size_t i = begin; i < out_.members.size(); ++i) {
+      ExplainedMember& member = out_.members[i];
+      if (!member.reserve || !member.eligible) continue;
+      any = true;
+      if (!has_regular) continue;
+      member.eligible = false;
+      member.reason = "reserve: steps in when no regular member can send";
+    }
+    return any;
+  }
+
+  ExplainedMember MemberOf(const PoolPolicy& pool, const PoolMember& member) {
+    ExplainedMember out{.pool = pool.name, .source = member.source, .weight = member.weight, .reserve = member.reserve};
+    out.limits = Describe(book_.Resolve({.source = member.source,
+                                         .provider = facts_.routing.provider,
+                                         .site = facts_.routing.site,
+                                         .domain = facts_.routing.domain,
+                                         .pools = PoolsOf(member.source)},
+                                        facts_.now));
+    const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
+    if (now != sources_.end()) out.egress = now->egress;
+    const Constraint* held = suspensions_.Holding(FactsOf(member.source, pool.name), facts_.now);
+    if (member.weight == 0) {
+      out.reason = "drained: weight 0";
+    } else if (held != nullptr) {
+      out.reason = Waiting(*held);
+    } else if (now == sources_.end() || !now->can_send) {
+      out.reason = now == sources_.end() || now->detail.empty() ? "no egress holds it" : now->detail;
+    } else {
+      out.eligible = true;
+    }
+    return out;
+  }
+
+  std::vector<std::string>& PoolsOf(const std::string& source) {
+    pools_of_.clear();
+    for (const PoolPolicy& pool : policy_.pools) {
+      if (std::any_of(pool.members.begin(), pool.members.end(), [&](const PoolMember& m) { return m.source == source; })) {
+        pools_of_.push_back(pool.name);
+      }
+    }
+    return pools_of_;
+  }
+
+  void Constraints() {
+    for (const Constraint& constraint : all_) {
+      if (!IsInForce(constraint, facts_.now)) continue;
+      const bool concerns = std::any_of(out_.members.begin(), out_.members.end(), [&](const ExplainedMember& m) {
+        return Covers(constraint.scope, FactsOf(m.source, m.pool));
+      });
+      if (concerns) out_.constraints.push_back(constraint);
+    }
+  }
+
+  static std::string Waiting(const Constraint& constraint) {
+    return Cat("suspended: constraint ", constraint.id, " (", ToString(constraint.cause), ") on ", ToString(constraint.scope),
+               constraint.evidence.empty() ? "" : ", ", constraint.evidence);
+  }
+
+  const PolicyDocument& policy_;
+  const std::vector<Constraint>& all_;
+  const Suspensions suspensions_;
+  const LimitBook book_;
+  const std::vector<SourceNow>& sources_;
+  const ExplainFacts& facts_;
+  std::vector<std::string> pools_of_;
+  Explanation out_;
+};
+
+}  // namespace
+
+Explanation Explain(const PolicyDocument& policy, const std::vector<Constraint>& constraints,
+                    const std::vector<SourceNow>& sources, const ExplainFacts& facts) {
+  return Explainer(policy, constraints, sources, facts).Run();
+}
+
+}  // namespace sluice
