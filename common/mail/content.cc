@@ -125,6 +125,7 @@ absl::Status ReadHeader(std::string_view header_bytes, const ContentRules& rules
   facts.has_message_id = header.has(SingleField::kMessageId);
   facts.has_list_unsubscribe =
       header.has(SingleField::kListUnsubscribe) || header.has(SingleField::kListUnsubscribePost);
+  facts.has_feedback_id = header.has(SingleField::kFeedbackId);
   facts.has_utf8_header = header.has_utf8;
   facts.tags = std::move(header.tags);
   return absl::OkStatus();

@@ -42,6 +42,7 @@ struct ContentFacts {
   bool has_message_id = false;
   // List-Unsubscribe or List-Unsubscribe-Post is there: neither may be added.
   bool has_list_unsubscribe = false;
+  bool has_feedback_id = false;
   // The body has bytes ≥ 0x80: 8BITMIME (or BINARYMIME's kin) is needed.
   bool has_8bit_body = false;
   // Header fields hold raw UTF-8: SMTPUTF8 is needed.

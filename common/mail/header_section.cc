@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, kSingleFields> kSingleNames = {"date",
                                                                       "content-type",
                                                                       "content-transfer-encoding",
                                                                       "list-unsubscribe",
-                                                                      "list-unsubscribe-post"};
+                                                                      "list-unsubscribe-post",
+                                                                      "feedback-id"};
 
 absl::Status Bad(size_t line, std::string_view why) {
   return absl::InvalidArgumentError(Cat("line ", line, ": ", why));

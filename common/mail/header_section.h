@@ -34,8 +34,9 @@ enum class SingleField {
   kContentTransferEncoding,
   kListUnsubscribe,
   kListUnsubscribePost,
+  kFeedbackId,
 };
-inline constexpr size_t kSingleFields = 16;
+inline constexpr size_t kSingleFields = 17;
 
 // A header value that the policy asked to keep.
 struct Tag {

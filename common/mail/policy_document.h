@@ -44,6 +44,11 @@ struct TenantPolicy {
   std::optional<Rate> rate = {};
   std::optional<int64_t> pending = {};
   SuppressionLives suppress = {};
+  // Lower case; empty = return paths are the client's.
+  std::string verp_domain = {};
+  // Empty = not added.
+  std::string token_header = {};
+  std::string feedback_sender = {};
 };
 
 struct StreamPolicy {

@@ -1,5 +1,6 @@
 #include "policy/check.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 
 #include <map>
@@ -72,6 +73,35 @@ void CheckEhlo(Findings& findings, const std::string& ehlo, const std::string& p
   if (!normal.ok() || normal->find('.') == std::string::npos) {
     findings.Error(
         path, Cat(Quoted(ehlo), " is not a full host name; write one such as mta11.example.com"));
+  }
+}
+
+// What follows a message: return path, token header, Feedback-ID.
+void CheckTracking(Findings& findings, const TenantPolicy& tenant, const std::string& path) {
+  if (!tenant.verp_domain.empty()) {
+    findings.CheckDomain(tenant.verp_domain, path + ".verp_domain");
+    if (!MaySendAs(tenant, tenant.verp_domain)) {
+      findings.Error(path + ".verp_domain", Cat(Quoted(tenant.verp_domain),
+                                                " is none of the tenant's sender_domains; add it "
+                                                "there, or take a domain below one of them"));
+    }
+  }
+  const auto is_word = [](std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '_' || c == '.';
+    });
+  };
+  const std::string& header = tenant.token_header;
+  const bool is_extension = header.starts_with("X-") || header.starts_with("x-");
+  if (!header.empty() && (!is_extension || header.size() > 64 || !is_word(header))) {
+    findings.Error(path + ".token_header",
+                   Cat(Quoted(header), " will not do; write a name such as X-Mail-Reference"));
+  }
+  const std::string& sender = tenant.feedback_sender;
+  if (!sender.empty() && (sender.size() < 5 || sender.size() > 15 || !is_word(sender))) {
+    findings.Error(path + ".feedback_sender",
+                   Cat(Quoted(sender), " is no SenderId; write 5 to 15 letters, digits, '-', '_' or '.'"));
   }
 }
 
@@ -179,6 +209,7 @@ void CheckTenants(Findings& findings) {
                                  "' too: each can send as the other"));
       }
     }
+    CheckTracking(findings, tenant, path);
   }
 }
 

@@ -70,6 +70,9 @@ class Converter {
                     .complaint = ReadLife(from.suppress().complaint(), path + ".suppress.complaint"),
                     .unsubscribe =
                         ReadLife(from.suppress().unsubscribe(), path + ".suppress.unsubscribe")};
+    out.verp_domain = CanonicalDomain(from.verp_domain());
+    out.token_header = from.token_header();
+    out.feedback_sender = from.feedback_sender();
     return out;
   }
 

@@ -35,6 +35,9 @@ void Convert(const TenantPolicy& from, v1::Tenant* out) {
   for (const std::string& domain : from.sender_domains) out->add_sender_domains(domain);
   out->set_rate(RateText(from.rate));
   if (from.pending) out->set_pending(CountText(*from.pending));
+  out->set_verp_domain(from.verp_domain);
+  out->set_token_header(from.token_header);
+  out->set_feedback_sender(from.feedback_sender);
   const SuppressionLife usual;
   const SuppressionLives& lives = from.suppress;
   if (lives.bounce != usual) out->mutable_suppress()->set_bounce(LifeText(lives.bounce));

@@ -2,6 +2,7 @@
 
 #include <lz4.h>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "egress/content_cache.h"
 #include "mail/limits.h"
@@ -49,6 +50,22 @@ absl::StatusOr<std::string_view> Content::Body(std::shared_ptr<const DecodedBody
     decoded_ = keep;
   }
   return keep->view();
+}
+
+absl::StatusOr<std::shared_ptr<const CompiledMerge>> Content::Merge() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (merge_ != nullptr) return merge_;
+  }
+  std::shared_ptr<const DecodedBody> keep;
+  ASSIGN_OR_RETURN(const std::string_view body, Body(keep));
+  ASSIGN_OR_RETURN(MergeTemplate added, MergeTemplate::Compile(fields_.prepended_headers, ""));
+  ASSIGN_OR_RETURN(MergeTemplate message, MergeTemplate::Compile("", body));
+  auto compiled = std::make_shared<const CompiledMerge>(
+      CompiledMerge{std::move(added), std::move(message), std::move(keep)});
+  const std::lock_guard lock(mutex_);
+  if (merge_ == nullptr) merge_ = std::move(compiled);
+  return merge_;
 }
 
 PinnedContent::~PinnedContent() {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "egress/content_memory.h"
 #include "mail/ids.h"
+#include "mail/merge_template.h"
 
 namespace sluice::egress {
 
@@ -48,6 +49,12 @@ struct ContentFields {
   bool has_merge = false;
 };
 
+// Templates of what is added and of the message, and what they refer to.
+struct CompiledMerge {
+  MergeTemplate added, message;
+  std::shared_ptr<const DecodedBody> keep;
+};
+
 // Immutable but for the shared decoded form. Thread-safe.
 class Content {
  public:
@@ -60,12 +67,23 @@ class Content {
   const ContentFields& fields() const { return fields_; }
   // What it costs to keep, decoded form not counted.
   size_t cost_bytes() const {
+    // A template keeps the message decoded, and its text parts once more.
+    const size_t compiled = fields_.has_merge ? 2 * fields_.size_bytes : 0;
     return sizeof(Content) + fields_.data.capacity() + fields_.prepended_headers.size() +
-           fields_.return_path.size();
+           fields_.return_path.size() + compiled;
   }
   // What Body allocates when nobody shares it.
   size_t decoded_bytes() const {
+    // Rendered for one recipient, the message is a copy.
+    if (fields_.has_merge) return 2 * fields_.size_bytes;
     return fields_.encoding == ContentEncoding::kIdentity ? 0 : fields_.size_bytes;
+  }
+  // The compiled merge template, its message with it; made once, then shared. Errors as Body, or
+  // InvalidArgument.
+  [[nodiscard]] absl::StatusOr<std::shared_ptr<const CompiledMerge>> Merge() const;
+  // Room for a message of its own, counted like a decoded one.
+  std::shared_ptr<DecodedBody> NewBody(size_t size) const {
+    return std::make_shared<DecodedBody>(size, memory_);
   }
   // A view of the message as submitted. `keep` holds what the view points into (nothing for
   // identity) and must outlive its use. DataLoss: the bytes are not what `encoding` and
@@ -77,6 +95,7 @@ class Content {
   const std::shared_ptr<ContentMemory> memory_;
   ContentFields fields_;
   mutable std::mutex mutex_;
+  mutable std::shared_ptr<const CompiledMerge> merge_;
   mutable std::weak_ptr<const DecodedBody> decoded_;  // shared by transactions under way at once
 };
 

@@ -1,7 +1,10 @@
 #include "egress/render.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "mail/header_address.h"
 #include "mail/header_section.h"
@@ -15,6 +18,37 @@ RenderOutcome Held(std::string why) {
 
 bool HasPlaceholder(std::string_view text) {
   return text.find(kTokenPlaceholder) != std::string_view::npos;
+}
+
+RenderOutcome Failed(const absl::Status& status) {
+  const bool is_broken = status.code() == absl::StatusCode::kDataLoss;
+  return {.kind = is_broken ? RenderOutcome::Kind::kBroken : RenderOutcome::Kind::kRefused,
+          .why = std::string(View(status.message())),
+          .status = {5, 6, 0}};
+}
+
+absl::Status TakeBody(const Entry& entry, Rendered& out) {
+  ASSIGN_OR_RETURN(out.message, entry.content->Body(out.body));
+  return absl::OkStatus();
+}
+
+// The recipient's values in what is added and in the message.
+absl::Status FillInFields(const Entry& entry, Rendered& out) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const CompiledMerge> merge, entry.content->Merge());
+  const MergeTemplate::Values values =
+      [&entry](std::string_view name) -> std::optional<std::string_view> {
+    const auto found = entry.merge_values.find(std::string(name));
+    if (found == entry.merge_values.end()) return std::nullopt;
+    return found->second;
+  };
+  ASSIGN_OR_RETURN(out.own_added, merge->added.Render(values));
+  out.added = out.own_added;
+  ASSIGN_OR_RETURN(const std::string message, merge->message.Render(values));
+  const std::shared_ptr<DecodedBody> body = entry.content->NewBody(message.size());
+  std::copy(message.begin(), message.end(), body->bytes());
+  out.body = body;
+  out.message = body->view();
+  return absl::OkStatus();
 }
 
 // Where Sluice's own parts name the recipient's token it is put in.
@@ -71,19 +105,11 @@ RenderOutcome Render(const Entry& entry, const Extensions& peer, std::shared_ptr
   out.added = fields.prepended_headers;
   out.has_8bit = fields.has_8bit;
   out.needs_smtputf8 = fields.needs_smtputf8 || entry.has_utf8_address;
+  absl::Status status = fields.has_merge ? FillInFields(entry, out) : TakeBody(entry, out);
+  if (!status.ok()) return Failed(status);
   if (RenderOutcome filled = FillInToken(entry, out); filled.kind != RenderOutcome::Kind::kReady) {
     return filled;
   }
-  if (fields.has_merge) {
-    return {.kind = RenderOutcome::Kind::kRefused,
-            .why = "merge fields cannot be rendered here",
-            .status = {4, 3, 0}};
-  }
-  absl::StatusOr<std::string_view> body = entry.content->Body(out.body);
-  if (!body.ok()) {
-    return {.kind = RenderOutcome::Kind::kBroken, .why = std::string(View(body.status().message()))};
-  }
-  out.message = *body;
   return ChooseSigners(entry, out);
 }
 

@@ -5,11 +5,24 @@
 #include "base/text.h"
 #include "mail/date.h"
 #include "mail/message_id_header.h"
+#include "smtp/token.h"
 
 namespace sluice::ingest {
 namespace {
 
+constexpr size_t kFeedbackWordBytes = 64;
 constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+// A part of Feedback-ID: colons separate the parts, and blanks and the like do not belong there.
+std::string FeedbackWord(std::string_view text) {
+  std::string word(text.substr(0, kFeedbackWordBytes));
+  for (char& c : word) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    if (!is_plain) c = '_';
+  }
+  return word;
+}
 
 }  // namespace
 
@@ -29,19 +42,26 @@ std::string MessageIdTokens::Next() {
   return token;
 }
 
-std::string AddedHeaders(const ContentFacts& facts, std::string_view list_unsubscribe_url,
-                         Instant now, MessageIdTokens& tokens) {
+std::string AddedHeaders(const ContentFacts& facts, const SubmissionRequest& request,
+                         const TenantPolicy& tenant, Instant now, MessageIdTokens& tokens) {
   std::string headers;
   if (!facts.has_date) Append(headers, "Date: ", FormatDate(now), "\r\n");
   if (!facts.has_message_id) {
     Append(headers, "Message-ID: ", MakeMessageIdHeader(tokens.Next(), facts.from.front().domain()),
            "\r\n");
   }
-  if (!list_unsubscribe_url.empty()) {
-    Append(headers, "List-Unsubscribe: <", list_unsubscribe_url, ">\r\n");
-    if (list_unsubscribe_url.starts_with("https:")) {
+  if (const std::string_view url = request.list_unsubscribe_url; !url.empty()) {
+    Append(headers, "List-Unsubscribe: <", url, ">\r\n");
+    if (url.starts_with("https:")) {
       Append(headers, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
     }
+  }
+  if (!tenant.token_header.empty()) {
+    Append(headers, tenant.token_header, ": ", kTokenPlaceholder, "\r\n");
+  }
+  if (!tenant.feedback_sender.empty() && !facts.has_feedback_id) {
+    Append(headers, "Feedback-ID: ", FeedbackWord(request.campaign), ":", FeedbackWord(tenant.name),
+           ":", FeedbackWord(request.stream), ":", tenant.feedback_sender, "\r\n");
   }
   return headers;
 }

@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "ingest/submission.h"
 #include "mail/content.h"
+#include "mail/policy_document.h"
 
 namespace sluice::ingest {
 
@@ -25,9 +27,10 @@ class MessageIdTokens {
   std::atomic<uint64_t> next_{0};
 };
 
-// Complete lines with CRLF: Date and Message-ID where absent, List-Unsubscribe for
-// `list_unsubscribe_url` (checked, empty = none) with One-Click (RFC 8058) when it is https.
-std::string AddedHeaders(const ContentFacts& facts, std::string_view list_unsubscribe_url,
-                         Instant now, MessageIdTokens& tokens);
+// Complete lines with CRLF: Date and Message-ID where absent; List-Unsubscribe for the request's URL
+// (checked) with One-Click (RFC 8058) when it is https; the token header, its value a placeholder
+// (smtp/token.h), and Feedback-ID where the tenant's policy asks for them.
+std::string AddedHeaders(const ContentFacts& facts, const SubmissionRequest& request,
+                         const TenantPolicy& tenant, Instant now, MessageIdTokens& tokens);
 
 }  // namespace sluice::ingest

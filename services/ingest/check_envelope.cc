@@ -186,7 +186,10 @@ Envelope CheckEnvelope(const SubmissionRequest& request, const TenantPolicy& ten
   const StreamPolicy rules = stream != nullptr ? *stream : StreamPolicy{};
   envelope.priority =
       request.priority != 0 ? request.priority : static_cast<int16_t>(rules.priority);
-  envelope.return_path = CheckReturnPath(request.return_path, tenant, wrong);
+  envelope.uses_verp = request.return_path.empty() && !tenant.verp_domain.empty();
+  if (!envelope.uses_verp) {
+    envelope.return_path = CheckReturnPath(request.return_path, tenant, wrong);
+  }
   CheckTimes(request, rules, now, envelope, wrong);
   CheckNames(request, wrong);
   if (!request.metadata.empty()) {
@@ -196,10 +199,6 @@ Envelope CheckEnvelope(const SubmissionRequest& request, const TenantPolicy& ten
   CheckRecipients(request, wrong);
   CheckUrl(request.list_unsubscribe_url, wrong);
   CheckDsn(request, wrong);
-  // Rendering is not there yet: taking the submission would send the placeholders as they are.
-  if (request.merge)
-    wrong.Add("merge",
-              "merge fields are not supported yet: submit one rendered message per recipient");
   return envelope;
 }
 

@@ -12,6 +12,8 @@ namespace sluice::ingest {
 
 struct Envelope {
   ReturnPath return_path;
+  // Each recipient has a return path of its own; `return_path` is null.
+  bool uses_verp = false;
   int16_t priority = 1;
   Instant due_at{};
   Instant expires_at{};

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "ingest/stored_text.h"
 #include "sluice/v1/intake.pb.h"
 #include "sluice/v1/submission.pb.h"
 
@@ -29,6 +30,11 @@ void FillRecipient(AcceptedRecipient& recipient, v1::AcceptedRecipient& out) {
   out.set_address(std::move(recipient.address));
   out.set_domain(std::move(recipient.domain));
   out.set_engagement(recipient.engagement);
+  if (!recipient.merge_values_json.empty()) {
+    for (auto& [name, value] : DecodeJsonMap(recipient.merge_values_json)) {
+      (*out.mutable_merge_values())[name] = std::move(value);
+    }
+  }
   // The bits of queue_entry.dsn_notify stand for v1::DsnNotify 1 to 4.
   for (int value = v1::DSN_NOTIFY_NEVER; value <= v1::DSN_NOTIFY_DELAY; ++value) {
     if ((recipient.dsn_notify & (1 << (value - 1))) != 0) out.add_dsn_notify(value);

@@ -4,11 +4,14 @@
 #include <unordered_set>
 
 #include "ingest/check_envelope.h"
+#include "ingest/check_merge.h"
 #include "ingest/compress.h"
 #include "ingest/idempotency.h"
 #include "ingest/stored_text.h"
 #include "ingest/violations.h"
 #include "mail/content.h"
+#include "smtp/token.h"
+#include "smtp/verp.h"
 
 namespace sluice::ingest {
 namespace {
@@ -16,6 +19,7 @@ namespace {
 // message.flags.
 constexpr int16_t kHas8bit = 1;
 constexpr int16_t kNeedsSmtputf8 = 2;
+constexpr int16_t kMerge = 4;
 
 void CheckSender(const TenantPolicy& tenant, std::string_view header, const EmailAddress& address,
                  Violations& wrong) {
@@ -42,6 +46,7 @@ ContentFacts ReadContent(const SubmissionRequest& request, const TenantPolicy& t
     wrong.Add("list_unsubscribe_url",
               "the content has List-Unsubscribe already: leave out one of the two");
   }
+  if (request.merge) CheckMerge(request, tenant, *facts, wrong);
   return *std::move(facts);
 }
 
@@ -131,18 +136,22 @@ void FillMessage(const SubmissionRequest& request, const TenantPolicy& tenant,
   message.tenant = tenant.name;
   message.stream = request.stream;
   message.campaign = request.campaign;
-  message.return_path = envelope.return_path.ToString();
+  message.return_path =
+      envelope.uses_verp
+          ? MakeVerpAddress(std::string_view(&kTokenPlaceholder, 1), tenant.verp_domain)
+          : envelope.return_path.ToString();
   message.sender_domain = facts.from.front().domain();
   message.tags = TagLines(facts.tags);
   message.priority = envelope.priority;
   message.accepted_at = now;
   message.due_at = envelope.due_at;
   message.expires_at = envelope.expires_at;
-  message.prepended_headers = AddedHeaders(facts, request.list_unsubscribe_url, now, tokens);
+  message.prepended_headers = AddedHeaders(facts, request, tenant, now, tokens);
   message.size_bytes = static_cast<int32_t>(facts.size_bytes);
   const bool needs_smtputf8 = facts.has_utf8_header || envelope.return_path.needs_smtputf8();
   message.flags = static_cast<int16_t>((facts.has_8bit_body ? kHas8bit : 0) |
-                                       (needs_smtputf8 ? kNeedsSmtputf8 : 0));
+                                       (needs_smtputf8 ? kNeedsSmtputf8 : 0) |
+                                       (request.merge ? kMerge : 0));
   message.dsn_return = request.dsn_return;
   message.dsn_envelope_id = request.dsn_envelope_id;
   if (message.recipients.empty()) return;  // Nobody to send it to.

@@ -245,23 +245,43 @@ ContentFacts FactsOf(std::string_view header) {
   return CheckContent(Cat("From: a@shop.example\r\n", header, "\r\nx\r\n"), {}).value();
 }
 
+std::string Added(const ContentFacts& facts, std::string_view url, MessageIdTokens& tokens,
+                  const TenantPolicy& tenant = {}) {
+  SubmissionRequest request;
+  request.list_unsubscribe_url = url;
+  request.campaign = "black friday:2";
+  request.stream = "marketing";
+  return AddedHeaders(facts, request, tenant, FromMicros(0), tokens);
+}
+
+TEST(AddedHeadersTest, PolicyAddsTokenAndFeedbackId) {
+  MessageIdTokens tokens;
+  const TenantPolicy tenant = {
+      .name = "shop", .token_header = "X-Mail-Reference", .feedback_sender = "shopmail"};
+  const std::string_view whole = "Date: x\r\nMessage-ID: <1@x>\r\n";
+  EXPECT_EQ(Added(FactsOf(whole), "", tokens, tenant),
+            "X-Mail-Reference: \x01\r\nFeedback-ID: black_friday_2:shop:marketing:shopmail\r\n");
+  EXPECT_EQ(Added(FactsOf(Cat(whole, "Feedback-ID: a:b:c:d\r\n")), "", tokens, tenant),
+            "X-Mail-Reference: \x01\r\n");
+}
+
 TEST(AddedHeadersTest, AddsWhatIsMissing) {
   MessageIdTokens tokens;
-  const std::string headers = AddedHeaders(FactsOf(""), "", FromMicros(0), tokens);
+  const std::string headers = Added(FactsOf(""), "", tokens);
   EXPECT_THAT(headers,
               ::testing::MatchesRegex("Date: Thu, 01 Jan 1970 00:00:00 \\+0000\r\nMessage-ID: "
                                       "<[0-9a-z]+\\.0@shop.example>\r\n"));
-  EXPECT_EQ(AddedHeaders(FactsOf("Date: x\r\nMessage-ID: <1@x>\r\n"), "", FromMicros(0), tokens),
+  EXPECT_EQ(Added(FactsOf("Date: x\r\nMessage-ID: <1@x>\r\n"), "", tokens),
             "");
 }
 
 TEST(AddedHeadersTest, OneClickNeedsHttps) {
   MessageIdTokens tokens;
   const ContentFacts facts = FactsOf("Date: x\r\nMessage-ID: <1@x>\r\n");
-  EXPECT_EQ(AddedHeaders(facts, "https://u.example/1", FromMicros(0), tokens),
+  EXPECT_EQ(Added(facts, "https://u.example/1", tokens),
             "List-Unsubscribe: <https://u.example/1>\r\nList-Unsubscribe-Post: "
             "List-Unsubscribe=One-Click\r\n");
-  EXPECT_EQ(AddedHeaders(facts, "mailto:u@shop.example", FromMicros(0), tokens),
+  EXPECT_EQ(Added(facts, "mailto:u@shop.example", tokens),
             "List-Unsubscribe: <mailto:u@shop.example>\r\n");
 }
 

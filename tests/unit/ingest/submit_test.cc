@@ -343,8 +343,6 @@ TEST_F(SubmitTest, SizesHaveBounds) {
               HasSubstr("dsn_envelope_id: "));
   EXPECT_THAT(violation_of([&] { request_.dsn_envelope_id = text(101); }),
               HasSubstr("dsn_envelope_id: "));
-  EXPECT_THAT(violation_of([&] { request_.merge = true; }),
-              HasSubstr("merge: merge fields are not supported yet"));
   for (const char* url :
        {"ftp://x", "https://x y", "https://x>,<mailto:y", "https://x\r\nBcc: y", "x"}) {
     EXPECT_THAT(violation_of([&] { request_.list_unsubscribe_url = url; }),
