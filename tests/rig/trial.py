@@ -181,21 +181,21 @@ class Trial:
         self.local.start_postgres()
         return self.local
 
-    def start(self, policy=POLICY, records=(), sink=None, schedulers=1, egress=None, ingest=None, scheduler=None, dns=()):
-        """Everything, with the policy applied and its sources bound."""
+    def start(self, policy=POLICY, records=(), sink=None, schedulers=1, egress=None, ingest=None, scheduler=None, dns=(), bound=None):
+        """Everything, with the policy applied and its sources bound (`bound` of them, where not all can be)."""
         local = self.prepare(records, sink, dns)
         for number in range(schedulers):
             local.scheduler("scheduler" if number == 0 else "scheduler-%d" % (number + 1), **(scheduler or {})).start()
         local.ingest(**(ingest or {})).start()
         local.egress(**(egress or {})).start()
-        self.apply(policy)
+        self.apply(policy, bound)
         return self
 
-    def apply(self, policy):
+    def apply(self, policy, bound=None):
         path = self.dir / "policy.yaml"
         path.write_text(policy)
         self.local.apply(path)
-        self.local.wait_bound(policy.count("ehlo:"))
+        self.local.wait_bound(policy.count("ehlo:") if bound is None else bound)
 
     def client(self, tenant="shop"):
         from client import Client  # Needs the stubs: only who asks for a client pays for them.
