@@ -60,8 +60,8 @@ HeaderTaken TakeHeaderFields(std::string_view text, std::vector<HeaderFieldView>
     text.remove_prefix(end);
     if (field.ends_with('\n')) field.remove_suffix(1);
     if (field.ends_with('\r')) field.remove_suffix(1);
-    const size_t colon = field.find(':');
-    if (colon != std::string_view::npos) {
+    const size_t colon = field.find_first_of(":\r\n");
+    if (colon != std::string_view::npos && field[colon] == ':') {
       fields.push_back({field.substr(0, colon), field.substr(colon + 1)});
     }
   }
