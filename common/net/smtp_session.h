@@ -26,6 +26,7 @@
 #include "mail/smtp_reply.h"
 #include "net/stream.h"
 #include "net/tls.h"
+#include "smtp/dsn_request.h"
 #include "smtp/extensions.h"
 #include "smtp/timeouts.h"
 
@@ -88,6 +89,11 @@ struct SmtpTransaction {
   std::string_view return_path;                  // without <>; empty = null sender
   std::span<const std::string_view> recipients;  // without <>; 1 to kMaxRecipientsPerTransaction
   TransactionContent content;
+  // What the sender wants of notifications, said where the peer offers DSN: `dsn_notify` by recipient
+  // (bits of smtp/dsn_request.h), or empty.
+  DsnReturn dsn_return = DsnReturn::kNone;
+  std::string_view dsn_envelope_id;
+  std::span<const uint8_t> dsn_notify;
   // Asked (by index) right before a recipient's RCPT goes out; no means that it does not. Optional.
   std::function<bool(size_t)> may_send;
 };

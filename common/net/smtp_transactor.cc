@@ -104,7 +104,9 @@ bool SmtpTransactor::PrepareEnvelope(const SmtpTransaction& transaction) {
   const bool smtputf8 = transaction.content.needs_smtputf8;
   const MailParameters parameters{.size_bytes = content_.size_bytes(),
                                   .eight_bit = transaction.content.has_8bit,
-                                  .smtputf8 = smtputf8};
+                                  .smtputf8 = smtputf8,
+                                  .dsn_return = transaction.dsn_return,
+                                  .dsn_envelope_id = transaction.dsn_envelope_id};
   if (absl::Status status = AppendMail(commands_, transaction.return_path, parameters, peer_);
       !status.ok()) {
     DecideRest({Stage::kLocal, Ending::kLocal, LocalReply({5, 1, 7}, View(status.message()))});
@@ -114,7 +116,10 @@ bool SmtpTransactor::PrepareEnvelope(const SmtpTransaction& transaction) {
   const size_t envelope_steps = steps_.size();
   for (size_t i = 0; i < transaction.recipients.size(); ++i) {
     const size_t line_begin = commands_.size();
-    if (absl::Status status = AppendRcpt(commands_, transaction.recipients[i], smtputf8);
+    const RcptParameters of_one{
+        .smtputf8 = smtputf8,
+        .dsn_notify = transaction.dsn_notify.empty() ? uint8_t{0} : transaction.dsn_notify[i]};
+    if (absl::Status status = AppendRcpt(commands_, transaction.recipients[i], of_one, peer_);
         !status.ok()) {
       result_.recipients[i].outcome = {Stage::kLocal, Ending::kLocal,
                                        LocalReply({5, 1, 3}, View(status.message()))};

@@ -42,18 +42,26 @@ absl::Status AppendMail(std::string& out, std::string_view return_path,
   if (smtputf8) {
     out += " SMTPUTF8";
   }
+  if (peer.dsn) {
+    AppendDsnOfMail(out, parameters.dsn_return, parameters.dsn_envelope_id);
+  }
   out += "\r\n";
   return absl::OkStatus();
 }
 
-absl::Status AppendRcpt(std::string& out, std::string_view recipient, bool smtputf8) {
+absl::Status AppendRcpt(std::string& out, std::string_view recipient,
+                        const RcptParameters& parameters, const Extensions& peer) {
   if (recipient.empty()) {
     return absl::InvalidArgumentError("empty recipient");
   }
-  if (absl::Status status = CheckAddress(recipient, smtputf8); !status.ok()) {
+  if (absl::Status status = CheckAddress(recipient, parameters.smtputf8); !status.ok()) {
     return status;
   }
-  Append(out, "RCPT TO:<", recipient, ">\r\n");
+  Append(out, "RCPT TO:<", recipient, ">");
+  if (peer.dsn) {
+    AppendDsnOfRcpt(out, parameters.dsn_notify, recipient);
+  }
+  out += "\r\n";
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "smtp/dsn_request.h"
 #include "smtp/extensions.h"
 
 namespace sluice {
@@ -15,6 +16,13 @@ struct MailParameters {
   uint64_t size_bytes = 0;  // said when the peer offers SIZE; 0 = not said
   bool eight_bit = false;   // BODY=8BITMIME
   bool smtputf8 = false;    // SMTPUTF8
+  DsnReturn dsn_return = DsnReturn::kNone;   // RET, where the peer offers DSN
+  std::string_view dsn_envelope_id = {};     // ENVID, likewise
+};
+
+struct RcptParameters {
+  bool smtputf8 = false;
+  uint8_t dsn_notify = 0;  // bits of smtp/dsn_request.h: NOTIFY and ORCPT, where the peer offers DSN
 };
 
 // Longest address that goes into a command. RFC 5321 §4.5.3.1.3 asks servers to take 256; real ones
@@ -28,7 +36,8 @@ constexpr size_t kMaxCommandAddressBytes = 1000;
 // must not be left out.
 [[nodiscard]] absl::Status AppendMail(std::string& out, std::string_view return_path,
                                       const MailParameters& parameters, const Extensions& peer);
-[[nodiscard]] absl::Status AppendRcpt(std::string& out, std::string_view recipient, bool smtputf8);
+[[nodiscard]] absl::Status AppendRcpt(std::string& out, std::string_view recipient,
+                                      const RcptParameters& parameters, const Extensions& peer);
 
 // "EHLO name\r\n", "HELO name\r\n"; InvalidArgument for a name that is empty, too long or not
 // printable ASCII.

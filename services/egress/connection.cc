@@ -139,12 +139,18 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   const SteadyInstant started = around.clock.Steady();
 
   recipients_.clear();
+  notify_.clear();
   for (const EntryPtr& entry : shipment.entries) {
     recipients_.push_back(entry->recipient);
+    notify_.push_back(entry->dsn_notify);
     CountTls(*entry);
   }
   const auto pieces = shipment.rendered->Pieces();
   SmtpTransaction transaction = TransactionOf(*shipment.rendered, pieces, recipients_);
+  const ContentFields& fields = shipment.entries.front()->content->fields();
+  transaction.dsn_return = fields.dsn_return;
+  transaction.dsn_envelope_id = fields.dsn_envelope_id;
+  transaction.dsn_notify = notify_;
   transaction.may_send = [&around, &shipment](size_t index) {
     Entry& entry = *shipment.entries[index];
     // One that was postponed has begun; its time may be over since.

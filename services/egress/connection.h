@@ -61,7 +61,9 @@ class Connection {
   std::unique_ptr<SmtpSession> session_;
   TlsPlan tls_plan_;  // by which it was opened
   std::set<std::string, std::less<>> counted_domains_;
-  std::vector<std::string_view> recipients_;  // of the transaction under way
+  // Of the transaction under way.
+  std::vector<std::string_view> recipients_;
+  std::vector<uint8_t> notify_;
   asio::steady_timer wake_;
   bool is_open_ = false;
   bool is_idle_ = false;

@@ -13,6 +13,7 @@
 #include "egress/content_memory.h"
 #include "mail/ids.h"
 #include "mail/merge_template.h"
+#include "smtp/dsn_request.h"
 
 namespace sluice::egress {
 
@@ -47,6 +48,8 @@ struct ContentFields {
   bool has_8bit = false;
   bool needs_smtputf8 = false;
   bool has_merge = false;
+  std::string dsn_envelope_id = {};
+  DsnReturn dsn_return = DsnReturn::kNone;
 };
 
 // Templates of what is added and of the message, and what they refer to.

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mail/utf8.h"
+#include "smtp/dsn_request.h"
 #include "wire/policy_convert.h"
 
 namespace sluice::egress {
@@ -114,6 +115,8 @@ ContentPart FromProto(v1::ContentChunk& chunk, std::string spare) {
   fields.has_8bit = content.has_8bit();
   fields.needs_smtputf8 = content.needs_smtputf8();
   fields.has_merge = content.merge();
+  fields.dsn_envelope_id = std::move(*content.mutable_dsn_envelope_id());
+  fields.dsn_return = DsnReturnOf(content.dsn_return());
   return part;
 }
 
@@ -135,6 +138,7 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session) {
   for (auto& [name, value] : *release.mutable_merge_values()) {
     entry->merge_values.emplace(name, std::move(value));
   }
+  for (const int value : release.dsn_notify()) entry->dsn_notify |= DsnNotifyBit(value);
   entry->tenant = TenantName(std::move(*release.mutable_tenant()));
   entry->stream = StreamName(std::move(*release.mutable_stream()));
   entry->campaign = CampaignName(std::move(*release.mutable_campaign()));

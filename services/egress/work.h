@@ -36,6 +36,7 @@ struct Entry {
   bool is_high = false;
   Instant not_after{};
   std::map<std::string, std::string> merge_values;
+  uint8_t dsn_notify = 0;  // bits of smtp/dsn_request.h
   TenantName tenant;
   StreamName stream;
   CampaignName campaign;

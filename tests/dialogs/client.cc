@@ -40,6 +40,15 @@ std::string Describe(const SmtpOutcome& outcome) {
              ToString(outcome.reply));
 }
 
+uint8_t NotifyOf(const Strings& wishes) {
+  uint8_t bits = 0;
+  if (Has(wishes, "never")) bits |= kDsnNever;
+  if (Has(wishes, "success")) bits |= kDsnSuccess;
+  if (Has(wishes, "failure")) bits |= kDsnFailure;
+  if (Has(wishes, "delay")) bits |= kDsnDelay;
+  return bits;
+}
+
 }  // namespace
 
 Client::Client(FakeServer& server, TlsContext& tls) : server_(server), tls_(tls) {}
@@ -149,6 +158,16 @@ asio::awaitable<std::string> Client::Send(const Strings& words) {
   transaction.content.pieces = piece_views;
   transaction.content.has_8bit = Has(words, "8bit");
   transaction.content.needs_smtputf8 = Has(words, "utf8");
+  const Strings wishes = Split(ValueOf(words, "notify="), ',');
+  const std::vector<uint8_t> notify(recipients.size(), NotifyOf(wishes));
+  if (!ValueOf(words, "notify=").empty()) {
+    transaction.dsn_notify = notify;
+  }
+  const std::string envelope_id = ValueOf(words, "envid=");
+  transaction.dsn_envelope_id = envelope_id;
+  transaction.dsn_return = Has(words, "ret=full")   ? DsnReturn::kFull
+                           : Has(words, "ret=hdrs") ? DsnReturn::kHeaders
+                                                    : DsnReturn::kNone;
   const std::string withheld = ValueOf(words, "withhold=");
   transaction.may_send = [&](size_t index) { return recipients[index] != withheld; };
   transaction_ = co_await opened_.session->Send(transaction);
