@@ -1,9 +1,10 @@
-// When a deferred entry is tried again. Built in: 5 minutes, doubling, at most 4 hours, each wait
+// When a deferred entry is tried again. Built in, but for the classes below: 5 minutes, doubling, at most 4 hours, each wait
 // 10% longer or shorter by chance so that what failed together does not come back together. Five
 // minutes pass most greylists at the second attempt; four hours are the field's common ceiling (RFC
 // 5321 section 4.5.4.1 asks for 30 minutes or more in the long run). Pure.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -30,16 +31,21 @@ Instant NextDue(const RetrySchedule& schedule, int attempts_made, Instant now, d
                 Instant expires_at);
 constexpr bool IsExpired(Instant expires_at, Instant now) { return now >= expires_at; }
 
+// How long the reply itself asks us to wait ("try again in 300 seconds", "retry after 10 minutes"), within a minute and four
+// hours; absent when it does not say.
+std::optional<Duration> ToldWait(std::string_view reply);
+
 // Which schedule a stream's deferral follows. Immutable.
 class RetrySchedules {
  public:
   explicit RetrySchedules(const PolicyDocument& policy);
-  // The stream's own where it applies to this class of reply, else the built-in one. Lives as long
-  // as this object.
+  // The stream's own where it applies to this class of reply, else the built-in one of the class: a greylist is passed by coming
+  // back soon and often, a full mailbox is not emptied within minutes, and what was throttled waits for the path, not for its age.
+  // Lives as long as this object.
   const RetrySchedule& For(std::string_view stream, ReplyClass reply_class) const;
 
  private:
-  RetrySchedule built_in_;
+  RetrySchedule built_in_, greylist_, quota_, throttle_;
   std::unordered_map<std::string, RetrySchedule, StringHash, std::equal_to<>> by_stream_;
 };
 

@@ -37,6 +37,7 @@ LoadedEntry EntryOf(const pqxx::row& row) {
   entry.held = ViewOf(row[15]);
   entry.tags = ViewOf(row[16]);
   entry.sender_domain = ViewOf(row[17]);
+  entry.pool = ViewOf(row[18]);
   return entry;
 }
 

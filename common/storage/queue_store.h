@@ -102,7 +102,7 @@ struct LoadedEntry {
   int32_t part = 0;
   int16_t attempts = 0, crashes = 0, priority = 1, engagement = 0;
   std::string_view tenant{}, stream{}, campaign{}, domain{}, last_source{}, held{}, tags{},
-      sender_domain{};
+      sender_domain{}, pool{};
 };
 
 struct WriterMark {
@@ -183,6 +183,7 @@ struct Settlement {
     kDefer,  // Set due_at (kept when absent), attempts, crashes, held, and last_source to `source`
              // unless that is empty.
     kHold,   // Set held and crashes.
+    kMove,   // Set pool: an operator's choice, before the routes.
     kNone,   // Only the event (superseded, late_delivery): once per message and attempt_id, unless
              // attempt_id is 0.
   };

@@ -8,7 +8,7 @@ namespace sluice::storage::sql {
 #define SLUICE_ENTRY_COLUMNS                                                                   \
   "id, message_id, micros(accepted_at), micros(due_at), micros(expires_at), part, attempts, "  \
   "crashes, priority, engagement, tenant, stream, campaign, domain, last_source, held, tags, " \
-  "sender_domain"
+  "sender_domain, pool"
 
 inline constexpr const char* kMarks =
     "select writer, max(seq) from accept_batch where shard = $1::smallint group by writer";

@@ -11,6 +11,8 @@ int16_t NumberOf(Settlement::Change change) {
       return kChangeDefer;
     case Settlement::Change::kHold:
       return kChangeHold;
+    case Settlement::Change::kMove:
+      return kChangeMove;
     case Settlement::Change::kNone:
       break;
   }

@@ -10,7 +10,7 @@
 namespace sluice::storage {
 
 // Numbers of Settlement::Change in the statements.
-inline constexpr int16_t kChangeEnd = 0, kChangeDefer = 1, kChangeHold = 2;
+inline constexpr int16_t kChangeEnd = 0, kChangeDefer = 1, kChangeHold = 2, kChangeMove = 3;
 
 struct FenceColumns {
   BinaryArray<int16_t> shard;

@@ -38,13 +38,16 @@ changed as (
   set due_at = case i.change when 1 then coalesce(i.due_at, q.due_at) else q.due_at end,
       attempts = case i.change when 1 then i.attempts else q.attempts end,
       last_source = case when i.change = 1 and i.source <> '' then i.source else q.last_source end,
-      crashes = i.crashes,
-      held = i.held
+      crashes = case i.change when 3 then q.crashes else i.crashes end,
+      held = case i.change when 3 then q.held else i.held end,
+      pool = case i.change when 3 then i.pool else q.pool end
   from unnest($4::bigint[], $6::smallint[], $8::timestamptz[], $9::smallint[], $10::smallint[],
-              $11::text[], $12::text[]) as i(entry_id, change, due_at, attempts, crashes, held, source)
-  where i.change in (1, 2) and q.id = i.entry_id
-    and q.id = any(array(select entry_id from input where change in (1, 2)))
-    and (q.crashes <> i.crashes or q.held <> i.held
+              $11::text[], $12::text[], $27::text[])
+         as i(entry_id, change, due_at, attempts, crashes, held, source, pool)
+  where i.change in (1, 2, 3) and q.id = i.entry_id
+    and q.id = any(array(select entry_id from input where change in (1, 2, 3)))
+    and ((i.change = 3 and q.pool <> i.pool)
+         or (i.change in (1, 2) and (q.crashes <> i.crashes or q.held <> i.held))
          or (i.change = 1 and (q.attempts <> i.attempts or q.due_at <> coalesce(i.due_at, q.due_at)
                                or (i.source <> '' and q.last_source <> i.source))))
   returning q.id, q.message_id, q.tenant, q.stream, q.campaign, q.recipient, q.metadata),

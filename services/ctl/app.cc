@@ -26,6 +26,8 @@ class App {
     AddSend();
     AddSuppressionVerbs();
     AddTlsReportVerbs();
+    AddQueueVerbs();
+    AddOperationVerbs();
     app_.add_subcommand("status", "Services, shards, sources and who holds them, queue by provider")
         ->callback([this] { run_ = [this] { return Status(context_); }; });
   }
@@ -258,8 +260,75 @@ class App {
     verb("export", "Everything as CSV, as import takes it", SuppressionExport);
   }
 
+  void TakesMatch(CLI::App* verb) {
+    verb->add_option("--tenant", queue_.tenant, "Only this tenant's");
+    verb->add_option("--stream", queue_.stream, "Only of this stream");
+    verb->add_option("--campaign", queue_.campaign, "Only of this campaign");
+    verb->add_option("--domain", queue_.domain, "Only to this recipient domain");
+    verb->add_option("--provider", queue_.provider, "Only to this provider");
+    verb->add_option("--source", queue_.source, "Only what this source tried last");
+  }
+
+  void AddQueueVerbs() {
+    CLI::App* queue = app_.add_subcommand("queue", "What waits");
+    queue->require_subcommand(1);
+    queue->fallthrough();
+    const auto verb = [&](const char* name, const char* help, auto run) {
+      CLI::App* one = queue->add_subcommand(name, help);
+      TakesMatch(one);
+      one->add_option("--limit", queue_.limit, "At most this many")->check(CLI::Range(1, 100'000));
+      one->callback([this, run] { run_ = [this, run] { return run(context_, queue_); }; });
+      return one;
+    };
+    CLI::App* top = verb("top", "The largest groups", QueueTop);
+    top->add_option("--by", queue_.by, "provider, tenant, stream, campaign, domain, sender_domain or source")
+        ->capture_default_str();
+    top->add_option("--watch", queue_.watch, "Again and again, at this interval")
+        ->check([](const std::string& text) {
+          const auto duration = ParseDuration(text);
+          return duration.ok() && *duration >= std::chrono::seconds(1) ? std::string()
+                                                                       : "takes a duration of a second or more";
+        });
+    verb("list", "Entry by entry, oldest first", QueueList);
+  }
+
+  void AddOperationVerbs() {
+    const auto verb = [&](const char* name, const char* help, auto run) {
+      CLI::App* one = app_.add_subcommand(name, help);
+      TakesMatch(one);
+      one->add_option("--site", queue_.site, "Only to this site");
+      one->add_option("--pool", queue_.pool, "Only what goes to this pool");
+      one->add_option("--message", queue_.message, "Only this message's");
+      one->add_option("--reason", queue_.reason, "Kept with the operation and in the audit log");
+      one->add_flag("--wait", queue_.wait, "Until it has ended");
+      one->callback([this, run] { run_ = [this, run] { return run(context_, queue_); }; });
+      return one;
+    };
+    verb("cancel", "Ends mail that waits, without a bounce", Cancel);
+    verb("bounce", "Ends mail that waits as bounced", Bounce);
+    verb("move", "Sends mail that waits through another pool", Move)
+        ->add_option("--to", queue_.to_pool, "The pool to move to")
+        ->required();
+    verb("retry", "Tries mail that was deferred now", RetryNow);
+    verb("release", "Lets mail go that is held for a person", ReleaseHeld);
+
+    CLI::App* operations = app_.add_subcommand("operations", "Orders on many entries, and how far they have come");
+    operations->require_subcommand(1);
+    operations->fallthrough();
+    CLI::App* list = operations->add_subcommand("list", "Newest first");
+    list->add_option("--limit", limit_, "At most this many")->capture_default_str()->check(CLI::Range(1, 1'000));
+    list->callback([this] { run_ = [this] { return OperationList(context_, limit_); }; });
+    CLI::App* show = operations->add_subcommand("show", "One of them");
+    show->add_option("id", id_, "As `operations list` shows it")->required();
+    show->callback([this] { run_ = [this] { return OperationShow(context_, id_); }; });
+    CLI::App* stop = operations->add_subcommand("stop", "Ends it; what was done stays done");
+    stop->add_option("id", id_, "As `operations list` shows it")->required();
+    stop->callback([this] { run_ = [this] { return OperationStop(context_, id_); }; });
+  }
+
   CLI::App app_;
   Context context_;
+  QueueOptions queue_;
   ApplyOptions apply_;
   SendOptions send_;
   SuppressionOptions suppression_;

@@ -127,6 +127,25 @@ absl::Status AdminClient::Call(const v1::UpdateSuppressionsRequest& request,
   return Follow(&v1::AdminService::Stub::UpdateSuppressions, request, response);
 }
 
+absl::Status AdminClient::Call(const v1::ListQueueRequest& request, v1::ListQueueResponse* response) {
+  return Follow(&v1::AdminService::Stub::ListQueue, request, response);
+}
+absl::Status AdminClient::Call(const v1::SummarizeQueueRequest& request, v1::SummarizeQueueResponse* response) {
+  return Follow(&v1::AdminService::Stub::SummarizeQueue, request, response);
+}
+absl::Status AdminClient::Call(const v1::StartOperationRequest& request, v1::StartOperationResponse* response) {
+  return Follow(&v1::AdminService::Stub::StartOperation, request, response);
+}
+absl::Status AdminClient::Call(const v1::GetOperationRequest& request, v1::GetOperationResponse* response) {
+  return Follow(&v1::AdminService::Stub::GetOperation, request, response);
+}
+absl::Status AdminClient::Call(const v1::ListOperationsRequest& request, v1::ListOperationsResponse* response) {
+  return Follow(&v1::AdminService::Stub::ListOperations, request, response);
+}
+absl::Status AdminClient::Call(const v1::StopOperationRequest& request, v1::StopOperationResponse* response) {
+  return Follow(&v1::AdminService::Stub::StopOperation, request, response);
+}
+
 absl::Status CallListTlsResults(const Context& context, const v1::ListTlsResultsRequest& request,
                                 v1::ListTlsResultsResponse* response) {
   ASSIGN_OR_RETURN(const auto channel, Dial(context, context.admin));

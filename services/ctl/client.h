@@ -35,6 +35,13 @@ class AdminClient {
   absl::Status Call(const v1::UpdateSuppressionsRequest& request,
                     v1::UpdateSuppressionsResponse* response);
 
+  absl::Status Call(const v1::ListQueueRequest& request, v1::ListQueueResponse* response);
+  absl::Status Call(const v1::SummarizeQueueRequest& request, v1::SummarizeQueueResponse* response);
+  absl::Status Call(const v1::StartOperationRequest& request, v1::StartOperationResponse* response);
+  absl::Status Call(const v1::GetOperationRequest& request, v1::GetOperationResponse* response);
+  absl::Status Call(const v1::ListOperationsRequest& request, v1::ListOperationsResponse* response);
+  absl::Status Call(const v1::StopOperationRequest& request, v1::StopOperationResponse* response);
+
  private:
   struct Connection;
   template <class Method, class Request, class Response>

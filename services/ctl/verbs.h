@@ -83,6 +83,27 @@ int TlsReportShow(const Context& context, const TlsReportOptions& options);
 // Submits the reports as mail; again is safe.
 int TlsReportSend(const Context& context, const TlsReportOptions& options);
 
+// Which mail is meant; empty fields match everything.
+struct QueueOptions {
+  std::string tenant, stream, campaign, domain, provider, site, pool, source, message;
+  std::string by = "provider", to_pool, reason;
+  int limit = 20;
+  bool wait = false;
+  std::string watch;  // An interval; empty = once.
+};
+// The groups that wait most, again and again with `watch`.
+int QueueTop(const Context& context, const QueueOptions& options);
+int QueueList(const Context& context, const QueueOptions& options);
+// Begins an operation on what is meant; with `wait` until it has ended.
+int Cancel(const Context& context, const QueueOptions& options);
+int Bounce(const Context& context, const QueueOptions& options);
+int Move(const Context& context, const QueueOptions& options);
+int RetryNow(const Context& context, const QueueOptions& options);
+int ReleaseHeld(const Context& context, const QueueOptions& options);
+int OperationList(const Context& context, int limit);
+int OperationShow(const Context& context, const std::string& id);
+int OperationStop(const Context& context, const std::string& id);
+
 struct SuppressionOptions {
   std::vector<std::string> addresses;
   std::string tenant;   // Empty = all tenants.

@@ -2,31 +2,38 @@
 
 namespace sluice::scheduler {
 namespace {
-constexpr uint32_t kBucketTicks = 100;
+constexpr uint32_t kTicksPerSecond = 100;
 }
 
 void Calendar::Add(EntryIndex& index, Slot slot) {
   Entry& entry = index[slot];
   entry.place = Place::kWaiting;
-  const uint32_t rounded = entry.due > UINT32_MAX - kBucketTicks
-                               ? UINT32_MAX
-                               : (entry.due + kBucketTicks - 1) / kBucketTicks * kBucketTicks;
-  buckets_[rounded].PushBack(index, slot);
+  // The bucket's end: nothing is early.
+  const uint32_t second = entry.due / kTicksPerSecond + (entry.due % kTicksPerSecond != 0 ? 1 : 0);
+  std::unique_ptr<Page>& page = pages_[second / kSeconds];
+  if (page == nullptr) page = std::make_unique<Page>();
+  page->buckets[second % kSeconds].PushBack(index, slot);
+  page->used.set(second % kSeconds);
 }
 
 Slot Calendar::PopDue(EntryIndex& index, Instant now) {
-  while (!buckets_.empty()) {
-    const auto first = buckets_.begin();
-    if (FromTicks(first->first) > now) return kNoSlot;
-    const Slot slot = first->second.Pop(index);
-    if (slot != kNoSlot) return slot;
-    buckets_.erase(first);
+  while (!pages_.empty()) {
+    const auto first = pages_.begin();
+    Page& page = *first->second;
+    const size_t bucket = page.used._Find_first();
+    if (bucket < kSeconds) {
+      const uint64_t second = uint64_t{first->first} * kSeconds + bucket;
+      if (second * kTicksPerSecond <= UINT32_MAX && FromTicks(static_cast<uint32_t>(second * kTicksPerSecond)) > now) {
+        return kNoSlot;
+      }
+      const Slot slot = page.buckets[bucket].Pop(index);
+      if (page.buckets[bucket].empty()) page.used.reset(bucket);
+      if (slot != kNoSlot) return slot;
+      continue;
+    }
+    pages_.erase(first);
   }
   return kNoSlot;
-}
-
-Instant Calendar::NextDue() const {
-  return buckets_.empty() ? Instant::max() : FromTicks(buckets_.begin()->first);
 }
 
 }  // namespace sluice::scheduler

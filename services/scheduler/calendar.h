@@ -1,7 +1,11 @@
-// Entries that are due later, in buckets of one second.
+// Entries that are due later, in buckets of one second. Buckets stand in pages of some minutes, so that neither an entry nor a
+// second costs a node.
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <map>
+#include <memory>
 
 #include "scheduler/entry_index.h"
 
@@ -14,11 +18,14 @@ class Calendar {
   void Add(EntryIndex& index, Slot slot);
   // Takes one entry that is due at `now`; kNoSlot = none.
   Slot PopDue(EntryIndex& index, Instant now);
-  // When the next bucket is due; Instant::max() = nothing waits.
-  Instant NextDue() const;
 
  private:
-  std::map<uint32_t, EntryList> buckets_;  // By the bucket's end in ticks: nothing is early.
+  static constexpr size_t kSeconds = 512;
+  struct Page {
+    std::array<EntryList, kSeconds> buckets;
+    std::bitset<kSeconds> used;
+  };
+  std::map<uint32_t, std::unique_ptr<Page>> pages_;  // By second / kSeconds.
 };
 
 }  // namespace sluice::scheduler

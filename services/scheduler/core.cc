@@ -74,6 +74,7 @@ void Core::DropShard(int shard) {
   if (it->second.loading) --loading_shards_;
   shards_.erase(it);
   watermarks_.ForgetShard(shard);
+  for (Sweep& sweep : sweeps_) sweep.shards.erase(shard);
   std::vector<int64_t> gone;
   for (const auto& [id, flight] : in_flight_) {
     if (static_cast<int>(id >> 56) == shard) gone.push_back(id);
@@ -95,6 +96,7 @@ void Core::DropShard(int shard) {
   // Reports that were not settled go back to egress's keeping, for the next owner.
   std::erase_if(unsettled_, [&](const Unsettled& item) {
     if (static_cast<int>(item.settlement.entry_id >> 56) != shard) return false;
+    EndSwept(item, false);
     if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
       Egress& egress = fleet_.egress(item.egress);
       egress.out.not_owned.push_back(item.report_number);
@@ -184,6 +186,14 @@ void Core::OnShardLoaded(int shard, int64_t epoch) {
   log_.Info("shard_loaded", {{"shard", shard}, {"epoch", epoch}, {"entries", index_.size()}});
 }
 
+std::vector<int> Core::LoadedShards() const {
+  std::vector<int> loaded;
+  for (const auto& [shard, state] : shards_) {
+    if (!state.loading) loaded.push_back(shard);
+  }
+  return loaded;
+}
+
 // ---- policy and sources -------------------------------------------------------------------------
 
 std::vector<uint32_t> Core::SmartHostSites(const PolicyDocument& policy) {
@@ -253,7 +263,10 @@ bool Core::Turn() {
   SweepExpired(now);
   if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
   more = RefileStale(now) || more;
+  more = RunSweeps(now) || more;
   more = (MayRelease() && Release(now)) || more;
+  StartLookups();
+  ForgetIdleSites();
   StartSettling(steady);
   TakeInbox(steady);
   AskPostgres(steady);

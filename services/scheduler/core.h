@@ -38,8 +38,10 @@
 #include "scheduler/facts.h"
 #include "scheduler/fleet.h"
 #include "scheduler/flows.h"
+#include "scheduler/lookups.h"
 #include "scheduler/names.h"
 #include "scheduler/pools.h"
+#include "scheduler/sweep.h"
 #include "scheduler/tenant_rates.h"
 #include "scheduler/types.h"
 #include "scheduler/watermarks.h"
@@ -60,10 +62,11 @@ struct CoreOptions {
 // A row of queue_entry as it was loaded.
 struct LoadedRow {
   int64_t id = 0, message_id = 0;
-  Instant due_at{}, expires_at{};
+  Instant accepted_at{}, due_at{}, expires_at{};
   int32_t part = 0;
   int16_t attempts = 0, crashes = 0, priority = 1, engagement = 0;
   std::string tenant, stream, campaign, domain, last_source, held, tags, sender_domain;
+  std::string pool;  // Moved there by an operator; empty = by the routes.
 };
 
 struct AssignedTo {
@@ -157,6 +160,13 @@ class Core {
   Acted ActsOn() const;
   void SetAssignments(const std::vector<AssignedTo>& assignments);
 
+  // ---- operations on many entries (sweep.h) ----
+  // On those of the shards that are owned and loaded; an operation that is under way begins anew.
+  void StartSweep(SweepOrder order, const std::vector<int>& shards);
+  void StopSweep(int64_t operation);
+  SweepProgress ProgressOf(int64_t operation) const;
+  std::vector<int> LoadedShards() const;
+
   // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
   bool Turn();
 
@@ -194,6 +204,7 @@ class Core {
     EgressNumber egress = kNoEgress;
     uint64_t session = 0;
     int64_t report_number = 0;  // 0 = not from a report.
+    int64_t operation = 0;      // 0 = of none.
     bool is_note = false;       // Only the row changes: the entry goes on where it is.
   };
 
@@ -216,14 +227,33 @@ class Core {
   void AddHanded(HandedMessage& message);
   void AddLoaded(const LoadedRow& row);
   uint32_t FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
-                   std::string_view sender_domain, std::string_view tags);
+                   std::string_view sender_domain, std::string_view tags, std::string_view pool = {});
   // Puts a living entry that is in no list where it belongs now.
   void Place_(Slot slot, Instant now);
   void RouteAndFile(Slot slot, Instant now);
   // True while there is more to file anew.
   bool RefileStale(Instant now);
   void Resolve(uint32_t domain, Slot slot);
+  void StartLookups();
+  void ForgetIdleSites();
   Slot TakeOut(Slot slot);
+
+  RoutingFacts RoutingFactsOf(const Entry& entry);
+  // Where the entry goes now: by the routes, or (without a route) to the pool an operator has moved it to.
+  RouteChoice RouteOf(const Entry& entry);
+
+  // core_sweep.cc
+  // True when there is more to do at once.
+  bool RunSweeps(Instant now);
+  bool HasSweepRoom() const;
+  void SweepMessage(Sweep& sweep, Instant now);
+  void LookAgain(Sweep& sweep, Instant now);
+  bool IsMeant(Sweep& sweep, const Entry& entry);
+  bool IsThere(const Sweep& sweep, uint32_t domain);
+  // `recall`: what is in flight and not begun is asked back.
+  void ApplySweep(Sweep& sweep, Slot slot, Instant now, bool recall = true);
+  void SettleSwept(Sweep& sweep, Slot slot, Instant now);
+  void EndSwept(const Unsettled& item, bool committed);
 
   // core_release.cc
   bool Release(Instant now);
@@ -233,7 +263,7 @@ class Core {
   void Send(int64_t id, InFlight& flight, EntryPayload payload);
   // It was suppressed after it was accepted: ends without an attempt.
   void EndSuppressed(int64_t id);
-  Instant RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now);
+  Instant RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, std::string_view reply, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
 
   // core_dispatch.cc
@@ -299,10 +329,13 @@ class Core {
 
   Names names_;
   FactsTable facts_;
+  Parts parts_;
   EntryIndex index_;
   Calendar calendar_;
   ProviderCatalogue catalogue_;
   Domains domains_;
+  Lookups lookups_;
+  int lookups_under_way_ = 0;
   Flows flows_;
   Fleet fleet_;
   Pools pools_;
@@ -345,6 +378,8 @@ class Core {
   SteadyInstant writers_checked_at_{};
   absl::flat_hash_map<int64_t, SteadyInstant> gone_since_;  // Writers that are provably gone.
   std::vector<uint32_t> wake_sites_;
+  std::vector<Sweep> sweeps_;
+  int sweep_budget_ = 0;
 };
 
 }  // namespace sluice::scheduler

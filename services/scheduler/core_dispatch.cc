@@ -199,6 +199,7 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
   contents_.Detach(flight.message_id);
   if (flight.probe) --egress.probes;
   if (const auto it = egress.by_tenant.find(flight.tenant); --it->second == 0) egress.by_tenant.erase(it);
+  domains_.EndFlight(flight.site);
   Path& path = fleet_.path(flight.source, flight.site);
   if (path.in_flight > 0) --path.in_flight;
   fleet_.Settle(flight.source, flight.site);
@@ -218,7 +219,7 @@ void Core::Requeue(int64_t id, bool crashed) {
     Place_(flight.slot, now);
     return;
   }
-  ++entry.crashes;
+  if (entry.crashes < kMostCrashes) ++entry.crashes;
   if (entry.crashes >= kMostCrashes) {
     storage::Settlement settlement;
     settlement.entry_id = id;
@@ -226,15 +227,15 @@ void Core::Requeue(int64_t id, bool crashed) {
     settlement.change = storage::Settlement::Change::kHold;
     settlement.kind = "held";
     settlement.occurred_at = now;
-    settlement.crashes = entry.crashes;
+    settlement.crashes = static_cast<int16_t>(entry.crashes);
     settlement.held = "poison";
-    settlement.detail = Cat("an egress ended ", int{entry.crashes}, " times while it sent this entry");
+    settlement.detail = Cat("an egress ended ", static_cast<int>(entry.crashes), " times while it sent this entry");
     entry.place = Place::kSettling;
-    log_.Error("poison_mail", {{"queue_entry", id}, {"crashes", int{entry.crashes}}});
+    log_.Error("poison_mail", {{"queue_entry", id}, {"crashes", static_cast<int>(entry.crashes)}});
     PutUnsettled({.settlement = std::move(settlement)});
     return;
   }
-  const Duration backoff = std::chrono::duration_cast<Duration>(kCrashBackoff * entry.crashes * (0.5 + random_()));
+  const Duration backoff = std::chrono::duration_cast<Duration>(kCrashBackoff * static_cast<int>(entry.crashes) * (0.5 + random_()));
   entry.due = ToTicks(now + backoff);
   calendar_.Add(index_, flight.slot);
   NoteCrash(entry, now);
@@ -248,7 +249,7 @@ void Core::NoteCrash(const Entry& entry, Instant now) {
   settlement.change = storage::Settlement::Change::kDefer;
   settlement.occurred_at = now;
   settlement.attempts = static_cast<int16_t>(entry.attempts);
-  settlement.crashes = entry.crashes;
+  settlement.crashes = static_cast<int16_t>(entry.crashes);
   settlement.due_at = FromTicks(entry.due);
   PutUnsettled({.settlement = std::move(settlement), .is_note = true});
 }
@@ -303,7 +304,7 @@ void Core::WaitForKey(const ReturnedEntry& returned) {
   const Duration longest = std::min<Duration>(kKeyPause * (int64_t{1} << std::min<int>(entry.key_waits, 8)), kMostKeyPause);
   entry.due = ToTicks(now + std::chrono::duration_cast<Duration>(longest * (0.5 + random_() / 2)));
   calendar_.Add(index_, flight.slot);
-  if (entry.key_waits < UINT8_MAX) ++entry.key_waits;
+  if (entry.key_waits < Entry::kMostKeyWaits) ++entry.key_waits;
   if (entry.key_waits > 1) return;
   storage::Settlement settlement;
   settlement.entry_id = entry.id;

@@ -10,20 +10,28 @@ namespace {
 
 constexpr size_t kMostUnknownWriters = 1'000;
 constexpr int kRefiledPerTurn = 4'000;
+constexpr int kMostLookups = 1'000;       // Under way: fewer than the resolver takes.
+constexpr uint32_t kMostFlows = 8'000;    // Of a tenant: beyond it, its mail to further domains waits until some are done.
 constexpr auto kBatchesKept = std::chrono::hours(1);
 constexpr auto kWriterForgottenAfter = std::chrono::hours(3);
 
-uint8_t Small(int value) { return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value); }
+// As much of it as the entry has bits for.
+template <int kBits>
+uint32_t Bits(int64_t value) {
+  constexpr int64_t kMost = (int64_t{1} << kBits) - 1;
+  return static_cast<uint32_t>(std::clamp<int64_t>(value, 0, kMost)) & kMost;
+}
 
 }  // namespace
 
 uint32_t Core::FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
-                       std::string_view sender_domain, std::string_view tags) {
+                       std::string_view sender_domain, std::string_view tags, std::string_view pool) {
   return facts_.Number({.tenant = names_.Number(tenant),
                         .stream = names_.Number(stream),
                         .campaign = names_.Number(campaign),
                         .sender_domain = names_.Number(sender_domain),
-                        .tags = names_.Number(tags)});
+                        .tags = names_.Number(tags),
+                        .pool = names_.Number(pool)});
 }
 
 Core::HandoffAnswer Core::OnHandoff(std::vector<HandedBatch> batches) {
@@ -62,14 +70,15 @@ void Core::AddHanded(HandedMessage& message) {
   for (HandedRecipient& recipient : message.recipients) {
     Entry entry;
     entry.id = id++;
-    entry.facts = facts;
+    entry.facts = facts & (FactsTable::kMost - 1);
     entry.domain = domains_.Number(recipient.domain);
-    entry.part = static_cast<uint32_t>(message.part);
+    entry.part = parts_.Number(message.part);
+    entry.accepted = ToTicks(message.accepted_at);
     entry.due = ToTicks(message.due_at);
     entry.expires = ToTicks(message.expires_at);
-    entry.recipient_index = static_cast<uint16_t>(entry.id - message.message_id);
-    entry.priority = Small(message.priority);
-    entry.engagement = Small(recipient.engagement);
+    entry.recipient_index = Bits<10>(entry.id - message.message_id) & 0x3ff;
+    entry.priority = Bits<2>(message.priority) & 0x3;
+    entry.engagement = Bits<7>(recipient.engagement) & 0x7f;
     const Slot slot = index_.Add(entry);
     if (slot == kNoSlot) continue;
     if (keep) contents_.Keep(entry.id, message.message_id, std::move(recipient.payload), message.content);
@@ -85,16 +94,18 @@ void Core::AddLoaded(const LoadedRow& row) {
   if (ended_unloaded_.contains(row.id)) return;
   Entry entry;
   entry.id = row.id;
-  entry.facts = FactsOf(row.tenant, row.stream, row.campaign, row.sender_domain, row.tags);
+  entry.facts = FactsOf(row.tenant, row.stream, row.campaign, row.sender_domain, row.tags, row.pool) &
+                (FactsTable::kMost - 1);
   entry.domain = domains_.Number(row.domain);
-  entry.part = static_cast<uint32_t>(row.part);
+  entry.part = parts_.Number(row.part);
+  entry.accepted = ToTicks(row.accepted_at);
   entry.due = ToTicks(row.due_at);
   entry.expires = ToTicks(row.expires_at);
-  entry.recipient_index = static_cast<uint16_t>(row.id - row.message_id);
-  entry.attempts = static_cast<uint16_t>(row.attempts);
-  entry.crashes = Small(row.crashes);
-  entry.priority = Small(row.priority);
-  entry.engagement = Small(row.engagement);
+  entry.recipient_index = Bits<10>(row.id - row.message_id) & 0x3ff;
+  entry.attempts = Bits<11>(row.attempts) & 0x7ff;
+  entry.crashes = Bits<2>(row.crashes) & 0x3;
+  entry.priority = Bits<2>(row.priority) & 0x3;
+  entry.engagement = Bits<7>(row.engagement) & 0x7f;
   if (!row.last_source.empty()) entry.last_source = fleet_.SourceOf(row.last_source);
   const Slot slot = index_.Add(entry);
   if (slot == kNoSlot) return;
@@ -174,11 +185,7 @@ Slot Core::TakeOut(Slot slot) {
   if (index_[slot].place == Place::kHeld) --held_count_;
   if (index_[slot].place == Place::kUnrouted) --unrouted_count_;
   if (index_[slot].place == Place::kKeptBack) --kept_back_count_;
-  if (!index_[slot].in_list) return slot;
-  // The list keeps the old slot as ended; the entry goes on in a new one.
-  const Entry copy = index_[slot];
-  index_.End(slot);
-  return index_.Add(copy);
+  return slot;
 }
 
 void Core::Place_(Slot slot, Instant now) {
@@ -198,8 +205,7 @@ void Core::Place_(Slot slot, Instant now) {
     PutUnsettled({.settlement = std::move(settlement)});
     return;
   }
-  Domain& domain = domains_[entry.domain];
-  if (domain.fresh_until <= now) {
+  if (!domains_.IsFresh(entry.domain, now)) {
     Resolve(entry.domain, slot);
     return;
   }
@@ -209,23 +215,69 @@ void Core::Place_(Slot slot, Instant now) {
 void Core::Resolve(uint32_t number, Slot slot) {
   index_[slot].place = Place::kResolving;
   Domain& domain = domains_[number];
+  const auto tenant = facts_[index_[slot].facts].tenant;
   domain.waiting.PushBack(index_, slot);
-  if (domain.resolving) return;
-  domain.resolving = true;
-  ports_.Resolve(number, domains_.Name(number));
+  const auto low_bits = static_cast<uint16_t>(tenant);
+  if (domain.resolving || (domain.pending && domain.pending_for == low_bits)) return;
+  domain.pending = true;
+  domain.pending_for = low_bits;
+  lookups_.Add(tenant, number);
+}
+
+void Core::StartLookups() {
+  const auto may = [&](uint32_t tenant) { return flows_.CountOf(tenant) < kMostFlows; };
+  while (lookups_under_way_ < kMostLookups) {
+    const uint32_t number = lookups_.Next(may);
+    if (number == Lookups::kNone) return;
+    Domain& domain = domains_[number];
+    if (!domain.pending || domain.resolving) continue;
+    domain.pending = false;
+    domain.resolving = true;
+    ++lookups_under_way_;
+    ports_.Resolve(number, std::string(domains_.Name(number)));
+  }
+}
+
+void Core::ForgetIdleSites() {
+  for (const uint32_t site : domains_.ForgetIdle([&](uint32_t s) { return flows_.HasSite(s); })) fleet_.ForgetSite(site);
 }
 
 void Core::OnResolved(uint32_t number, const MxAnswer& answer, const std::vector<MxHost>& ordered) {
   const Instant now = clock_.Now();
+  --lookups_under_way_;
   domains_.Answer(number, answer, ordered, now);
   if (answer.status == DnsStatus::kOk && domains_[number].state == DomainState::kSite) {
     const Site& site = domains_.site(domains_[number].site);
-    ports_.StoreRoute(domains_.Name(number), site.name, site.provider, now);
+    ports_.StoreRoute(std::string(domains_.Name(number)), site.name, site.provider, now);
   }
-  EntryList waiting = std::exchange(domains_[number].waiting, {});
+  EntryList waiting = domains_[number].waiting.TakeAll(index_);
   for (Slot slot = waiting.Pop(index_); slot != kNoSlot; slot = waiting.Pop(index_)) {
     RouteAndFile(slot, now);
   }
+}
+
+RoutingFacts Core::RoutingFactsOf(const Entry& entry) {
+  const Facts& facts = facts_[entry.facts];
+  RoutingFacts out{.tenant = names_.Name(facts.tenant),
+                   .stream = names_.Name(facts.stream),
+                   .campaign = names_.Name(facts.campaign),
+                   .domain = domains_.Name(entry.domain),
+                   .sender_domain = names_.Name(facts.sender_domain),
+                   .tags = names_.Name(facts.tags)};
+  if (const uint32_t site = domains_[entry.domain].site; site != kNoSite) {
+    out.provider = domains_.site(site).provider;
+    out.site = domains_.site(site).name;
+  }
+  return out;
+}
+
+RouteChoice Core::RouteOf(const Entry& entry) {
+  if (const std::string& moved_to = names_.Name(facts_[entry.facts].pool); !moved_to.empty()) {
+    for (int index = 0; index < static_cast<int>(pools_.size()); ++index) {
+      if (pools_.name(pools_.Number(index)) == moved_to) return {.pool_index = index};
+    }
+  }
+  return routing_.has_value() ? routing_->Route(RoutingFactsOf(entry)) : RouteChoice();
 }
 
 void Core::RouteAndFile(Slot slot, Instant now) {
@@ -259,7 +311,7 @@ void Core::RouteAndFile(Slot slot, Instant now) {
       case DomainState::kSite:
         evidence.reply_code = 451;
         evidence.enhanced_status = "4.4.3";
-        evidence.reply = Cat("MX lookup failed: ", domain.failure);
+        evidence.reply = Cat("MX lookup failed: ", domains_.Failure(entry.domain));
         evidence.reply_class = "remote_sys";
         break;
     }
@@ -267,15 +319,7 @@ void Core::RouteAndFile(Slot slot, Instant now) {
     return;
   }
   const Facts& facts = facts_[entry.facts];
-  const Site& site = domains_.site(domain.site);
-  const RouteChoice route = !routing_.has_value() ? RouteChoice() : routing_->Route({.tenant = names_.Name(facts.tenant),
-                                             .stream = names_.Name(facts.stream),
-                                             .campaign = names_.Name(facts.campaign),
-                                             .provider = site.provider,
-                                             .site = site.name,
-                                             .domain = domains_.Name(entry.domain),
-                                             .sender_domain = names_.Name(facts.sender_domain),
-                                             .tags = names_.Name(facts.tags)});
+  const RouteChoice route = RouteOf(entry);
   if (route.pool_index < 0) {
     // No route names it: it waits for a policy that does, and is reported.
     index_[slot].place = Place::kUnrouted;
@@ -283,12 +327,13 @@ void Core::RouteAndFile(Slot slot, Instant now) {
     ++unrouted_count_;
     return;
   }
-  const uint32_t smart_site = route_sites_[static_cast<size_t>(route.route_index)];
+  const uint32_t smart_site =
+      route.route_index < 0 ? kNoSite : route_sites_[static_cast<size_t>(route.route_index)];
   const FlowKey key{.tenant = facts.tenant,
                     .stream = facts.stream,
                     .pool = pools_.Number(route.pool_index),
                     .site = smart_site == kNoSite ? domain.site : smart_site,
-                    .priority = entry.priority};
+                    .priority = static_cast<uint8_t>(entry.priority)};
   flows_.Add(index_, slot, key);
 }
 

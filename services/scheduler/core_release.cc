@@ -46,7 +46,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     const Slot slot = flows_.Ready(turn.flow).Pop(index_);
     if (slot == kNoSlot) break;
     Entry& entry = index_[slot];
-    if (stale || entry.expires <= ticks || domains_[entry.domain].fresh_until <= now) {
+    if (stale || entry.expires <= ticks || !domains_.IsFresh(entry.domain, now)) {
       Place_(slot, now);  // Is filed by the policy in force, expires, or asks DNS again.
       ++served;
       continue;
@@ -94,6 +94,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
   ++egress.by_tenant[key.tenant];
   Path& path = fleet_.path(source, key.site);
   ++path.in_flight;
+  domains_.AddFlight(key.site);
   if (!path.proven) ++egress.probes;
   InFlight& flight = in_flight_[entry.id];
   flight = {.slot = slot,
@@ -118,7 +119,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
   to_fetch_.push_back({.entry_id = entry.id,
                        .message_id = flight.message_id,
                        .attempt_id = flight.attempt_id,
-                       .part = static_cast<int32_t>(entry.part),
+                       .part = parts_[entry.part],
                        .need_content = !has_content});
 }
 
@@ -189,7 +190,7 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
   egress.out.releases.push_back({.entry_id = id,
                                  .message_id = flight.message_id,
                                  .attempt_id = flight.attempt_id,
-                                 .attempt = entry.attempts + 1,
+                                 .attempt = static_cast<int>(entry.attempts) + 1,
                                  .payload = std::move(payload),
                                  .source = fleet_.source(flight.source).name,
                                  .provider = site.provider,
@@ -200,7 +201,7 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .pool = pools_.name(flight.pool),
                                  .mx_hosts = site.hosts,
                                  .smart_host = site.smart_host,
-                                 .priority = entry.priority,
+                                 .priority = static_cast<int>(entry.priority),
                                  .not_after = FromTicks(entry.expires)});
 }
 
@@ -222,14 +223,18 @@ void Core::EndSuppressed(int64_t id) {
   PutUnsettled({.settlement = std::move(settlement)});
 }
 
-Instant Core::RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, Instant now) {
+Instant Core::RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, std::string_view reply,
+                      Instant now) {
   static const RetrySchedule kBuiltIn;
+  const ReplyClass known = ParseReplyClass(reply_class).value_or(ReplyClass::kRemoteSys);
   const RetrySchedule& schedule =
-      retry_schedules_.has_value()
-          ? retry_schedules_->For(names_.Name(facts_[entry.facts].stream),
-                                  ParseReplyClass(reply_class).value_or(ReplyClass::kRemoteSys))
-          : kBuiltIn;
-  return NextDue(schedule, attempts_made, now, random_(), FromTicks(entry.expires));
+      retry_schedules_.has_value() ? retry_schedules_->For(names_.Name(facts_[entry.facts].stream), known) : kBuiltIn;
+  const Instant expires_at = FromTicks(entry.expires);
+  const Instant due = NextDue(schedule, attempts_made, now, random_(), expires_at);
+  if (known != ReplyClass::kGreylist) return due;
+  // Earlier would only begin its count anew.
+  const std::optional<Duration> told = ToldWait(reply);
+  return told.has_value() ? std::min(std::max(due, now + *told), expires_at) : due;
 }
 
 void Core::Defer(Slot slot, const storage::Settlement& evidence, Instant now) {
@@ -242,7 +247,7 @@ void Core::Defer(Slot slot, const storage::Settlement& evidence, Instant now) {
   if (settlement.kind.empty()) {
     settlement.kind = "deferred";
     settlement.change = storage::Settlement::Change::kDefer;
-    settlement.due_at = RetryAt(entry, settlement.attempts, settlement.reply_class, now);
+    settlement.due_at = RetryAt(entry, settlement.attempts, settlement.reply_class, settlement.reply, now);
     CoreMetrics::Add(metrics_.deferred);
   } else {
     CoreMetrics::Add(metrics_.bounced);

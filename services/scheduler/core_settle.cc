@@ -124,7 +124,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
     item.settlement.due_at = report.retry_after > Duration::zero()
                                  ? std::min<Instant>(now + report.retry_after, FromTicks(entry.expires))
-                                 : RetryAt(entry, item.settlement.attempts, report.reply_class, now);
+                                 : RetryAt(entry, item.settlement.attempts, report.reply_class, report.reply, now);
   }
   PutUnsettled(std::move(item));
 }
@@ -199,6 +199,7 @@ void Core::OnSettled(const storage::SettleResult& result) {
     const int shard = static_cast<int>(item.settlement.entry_id >> 56);
     if (lost.contains(shard) || !shards_.contains(shard)) {
       // Not written: the next owner will hear of it.
+      EndSwept(item, false);
       if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
         Egress& egress = fleet_.egress(item.egress);
         egress.out.not_owned.push_back(item.report_number);
@@ -207,6 +208,7 @@ void Core::OnSettled(const storage::SettleResult& result) {
       continue;
     }
     Settled(item);
+    EndSwept(item, true);
     Acknowledge(item);
   }
   if (!lost.empty()) OnShardsLost({lost.begin(), lost.end()});
@@ -233,13 +235,29 @@ void Core::Settled(const Unsettled& item) {
     case Change::kEnd:
       index_.End(slot);
       return;
+    case Change::kMove: {
+      Facts facts = facts_[entry.facts];
+      facts.pool = names_.Number(settlement.pool);
+      entry.facts = facts_.Number(facts) & (FactsTable::kMost - 1);
+      if (const Instant now = clock_.Now(); entry.due <= ToTicks(now)) {
+        Place_(slot, now);
+      } else {
+        calendar_.Add(index_, slot);
+      }
+      return;
+    }
     case Change::kHold:
+      if (settlement.held.empty()) {
+        entry.crashes = 0;
+        Place_(slot, clock_.Now());
+        return;
+      }
       entry.place = Place::kHeld;
       ++held_count_;
       CoreMetrics::Add(metrics_.held);
       return;
     case Change::kDefer:
-      entry.attempts = static_cast<uint16_t>(settlement.attempts);
+      entry.attempts = static_cast<uint32_t>(std::min<int>(settlement.attempts, Entry::kMostAttempts)) & Entry::kMostAttempts;
       entry.crashes = 0;
       entry.due = ToTicks(*settlement.due_at);
       if (!settlement.source.empty()) entry.last_source = fleet_.SourceOf(settlement.source);

@@ -1,6 +1,7 @@
 #include "scheduler/domains.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "policy/site.h"
@@ -16,7 +17,7 @@ constexpr auto kFailureFresh = std::chrono::seconds(15);
 
 uint32_t Domains::Number(std::string_view domain) {
   const uint32_t number = names_.Number(domain);
-  if (number == domains_.size()) domains_.emplace_back();
+  if (number == domains_.size()) domains_.Add();
   return number;
 }
 
@@ -24,13 +25,20 @@ uint32_t Domains::SiteOf(std::string_view domain, const MxAnswer& answer,
                          const std::vector<MxHost>& ordered) {
   std::vector<std::string> hosts;
   for (const MxHost& host : ordered) hosts.push_back(host.name);
-  const auto [it, fresh] = site_numbers_.try_emplace(MxSetName(domain, answer.hosts),
-                                                     static_cast<uint32_t>(sites_.size()));
+  const auto [it, fresh] = site_numbers_.try_emplace(MxSetName(domain, answer.hosts), kNoSite);
   if (fresh) {
-    sites_.emplace_back();
-    sites_.back().domain = domain;
-    sites_.back().mx = answer.hosts;
-    Classify(sites_.back());
+    if (free_sites_.empty()) {
+      it->second = static_cast<uint32_t>(sites_.size());
+      sites_.emplace_back();
+    } else {
+      it->second = free_sites_.back();
+      free_sites_.pop_back();
+    }
+    Site& site = sites_[it->second];
+    site = Site();
+    site.domain = domain;
+    site.mx = answer.hosts;
+    Classify(site);
   }
   sites_[it->second].hosts = std::move(hosts);
   return it->second;
@@ -61,7 +69,26 @@ void Domains::Classify(Site& site) {
 }
 
 void Domains::Reclassify() {
-  for (Site& site : sites_) Classify(site);
+  for (Site& site : sites_) {
+    if (!site.mx.empty()) Classify(site);
+  }
+}
+
+std::string Domains::Failure(uint32_t number) const {
+  const auto it = failures_.find(number);
+  return it == failures_.end() ? std::string() : it->second;
+}
+
+bool Domains::ForgetAnswer(uint32_t number) {
+  Domain& domain = domains_[number];
+  const uint32_t site = std::exchange(domain.site, kNoSite);
+  domain.state = DomainState::kUnknown;
+  domain.fresh_until = 0;
+  if (site == kNoSite || --sites_[site].domains > 0) return false;
+  site_numbers_.erase(MxSetName(sites_[site].domain, sites_[site].mx));
+  sites_[site] = Site();
+  free_sites_.push_back(site);
+  return true;
 }
 
 void Domains::Answer(uint32_t number, const MxAnswer& answer, const std::vector<MxHost>& ordered,
@@ -69,13 +96,13 @@ void Domains::Answer(uint32_t number, const MxAnswer& answer, const std::vector<
   Domain& domain = domains_[number];
   domain.resolving = false;
   if (answer.status == DnsStatus::kTempFail) {
-    domain.failure = answer.detail.empty() ? "lookup failed" : answer.detail;
-    domain.fresh_until = now + kFailureFresh;
+    failures_[number] = answer.detail.empty() ? "lookup failed" : answer.detail;
+    domain.fresh_until = ToTicks(now + kFailureFresh);
     return;
   }
   const Duration ttl = std::clamp<Duration>(answer.ttl, kLeastFresh, kMostFresh);
-  domain.fresh_until = now + ttl;
-  domain.failure.clear();
+  domain.fresh_until = ToTicks(now + ttl);
+  failures_.erase(number);
   if (answer.status == DnsStatus::kNxDomain) {
     domain.state = DomainState::kNotFound;
   } else if (answer.kind == MxKind::kNull) {
@@ -83,7 +110,13 @@ void Domains::Answer(uint32_t number, const MxAnswer& answer, const std::vector<
   } else if (answer.kind == MxKind::kUnusable || answer.hosts.empty()) {
     domain.state = DomainState::kUnusable;
   } else {
-    domain.site = SiteOf(names_.Name(number), answer, ordered);
+    const uint32_t site = SiteOf(names_.Text(number), answer, ordered);
+    if (site != domain.site) {
+      ++sites_[site].domains;
+      // One that is left by its last domain stays until its flights and flows are done: see ForgetIdle.
+      if (domain.site != kNoSite) --sites_[domain.site].domains;
+      domain.site = site;
+    }
     domain.state = DomainState::kSite;
   }
 }

@@ -9,11 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "mail/policy_document.h"
 #include "net/dns.h"
 #include "policy/provider.h"
 #include "scheduler/entry_index.h"
 #include "scheduler/names.h"
+#include "scheduler/text_table.h"
 
 namespace sluice::scheduler {
 
@@ -30,12 +32,14 @@ enum class DomainState : uint8_t {
 
 struct Domain {
   uint32_t site = kNoSite;
+  uint32_t fresh_until = 0;  // Ticks.
+  EntryRing waiting;         // Entries in place kResolving.
+  uint16_t pending_for = 0;  // Tenant (its low bits), while pending.
   DomainState state = DomainState::kUnknown;
-  bool resolving = false;
-  Instant fresh_until{};
-  std::string failure;  // Of the last lookup, for the deferral's text.
-  EntryList waiting;    // Entries in place kResolving.
+  bool pending : 1 = false;    // In Lookups.
+  bool resolving : 1 = false;  // Asked, not answered.
 };
+static_assert(sizeof(Domain) == 16);
 
 // Domains whose mail goes to the same MX hosts. Several may have one name (policy/site.h), but never share hosts.
 struct Site {
@@ -46,6 +50,8 @@ struct Site {
   std::string domain;              // The first that led here.
   std::vector<MxHost> mx;          // By preference and name.
   std::shared_ptr<const SmartHostPolicy> smart_host;  // Null = MX hosts.
+  uint32_t domains = 0;            // That point here.
+  uint32_t flights = 0;            // Entries in flight to it.
 };
 
 // Not thread-safe.
@@ -54,9 +60,15 @@ class Domains {
   explicit Domains(const ProviderCatalogue& catalogue) : catalogue_(catalogue) {}
 
   uint32_t Number(std::string_view domain);
-  const std::string& Name(uint32_t number) const { return names_.Name(number); }
+  std::string_view Name(uint32_t number) const { return names_.Text(number); }
   Domain& operator[](uint32_t number) { return domains_[number]; }
+  // What was answered may still be used.
+  bool IsFresh(uint32_t number, Instant now) const { return domains_[number].fresh_until > ToTicks(now); }
+  // Of the last lookup, for the deferral's text; empty = it was answered.
+  std::string Failure(uint32_t number) const;
   const Site& site(uint32_t number) const { return sites_[number]; }
+  void AddFlight(uint32_t site) { ++sites_[site].flights; }
+  void EndFlight(uint32_t site) { --sites_[site].flights; }
   size_t size() const { return domains_.size(); }
   uint32_t ProviderNumber(std::string_view provider) { return providers_.Number(provider); }
   const Names& providers() const { return providers_; }
@@ -68,17 +80,43 @@ class Domains {
   void Answer(uint32_t domain, const MxAnswer& answer, const std::vector<MxHost>& ordered, Instant now);
   // The catalogue has changed: every site's provider and name are found anew.
   void Reclassify();
+  // When there are more sites than are worth keeping: looks at the next few domains, and forgets the answers of those whose site
+  // nothing uses (`in_use(site)`, flights). Answers the sites that ended: their numbers will name others.
+  template <class InUse>
+  std::vector<uint32_t> ForgetIdle(InUse in_use);
 
  private:
+  static constexpr size_t kMostSites = 30'000;
+  static constexpr size_t kLookedAt = 500;
+  // The domain's answer is gone; true when its site ended with it.
+  bool ForgetAnswer(uint32_t domain);
   uint32_t SiteOf(std::string_view domain, const MxAnswer& answer, const std::vector<MxHost>& ordered);
   void Classify(Site& site);
 
   const ProviderCatalogue& catalogue_;
-  Names names_;
+  TextTable names_;
   Names providers_;
-  std::vector<Domain> domains_;
+  Chunked<Domain> domains_;
+  absl::flat_hash_map<uint32_t, std::string> failures_;  // By domain; only the last lookup's.
   std::vector<Site> sites_;
+  std::vector<uint32_t> free_sites_;
+  size_t forget_at_ = 0;
   std::unordered_map<std::string, uint32_t> site_numbers_;  // By MX set.
 };
+
+template <class InUse>
+std::vector<uint32_t> Domains::ForgetIdle(InUse in_use) {
+  std::vector<uint32_t> ended;
+  if (sites_.size() - free_sites_.size() <= kMostSites) return ended;
+  for (size_t i = 0; i < kLookedAt && i < domains_.size(); ++i) {
+    forget_at_ = forget_at_ + 1 < domains_.size() ? forget_at_ + 1 : 0;
+    const auto number = static_cast<uint32_t>(forget_at_);
+    const Domain& domain = domains_[number];
+    const uint32_t site = domain.site;
+    if (site == kNoSite || domain.resolving || sites_[site].flights > 0 || in_use(site)) continue;
+    if (ForgetAnswer(number)) ended.push_back(site);
+  }
+  return ended;
+}
 
 }  // namespace sluice::scheduler

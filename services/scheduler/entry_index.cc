@@ -5,6 +5,14 @@
 namespace sluice::scheduler {
 namespace {
 constexpr int64_t kTickMicros = 10'000;
+// Spreads consecutive ids over all bits (the finalizer of splitmix64).
+uint64_t HashOf(int64_t id) {
+  auto x = static_cast<uint64_t>(id);
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
 constexpr int64_t kEpochMicros = 1'767'225'600LL * 1'000'000;  // 2026-01-01T00:00:00Z
 }  // namespace
 
@@ -18,52 +26,59 @@ uint32_t ToTicks(Instant at) {
 Instant FromTicks(uint32_t ticks) { return FromMicros(kEpochMicros + int64_t{ticks} * kTickMicros); }
 
 Slot EntryIndex::Add(const Entry& entry) {
-  const auto [it, fresh] = slots_.try_emplace(entry.id, kNoSlot);
-  if (!fresh) return kNoSlot;
-  Slot slot;
-  if (free_.empty()) {
+  if (Find(entry.id) != kNoSlot) return kNoSlot;
+  Slot slot = free_;
+  if (slot == kNoSlot) {
     slot = static_cast<Slot>(entries_.size());
     SLUICE_CHECK(slot != kNoSlot);
-    entries_.push_back(entry);
+    entries_.Add();
   } else {
-    slot = free_.back();
-    free_.pop_back();
-    entries_[slot] = entry;
+    free_ = entries_[slot].next;
   }
-  entries_[slot].in_list = false;
-  it->second = slot;
+  entries_[slot] = entry;
+  entries_[slot].in_list = 0;
+  slots_.Insert(HashOf(entry.id), slot, [&](Slot other) { return HashOf(entries_[other].id); });
   return slot;
 }
 
 Slot EntryIndex::Find(int64_t id) const {
-  const auto it = slots_.find(id);
-  return it == slots_.end() ? kNoSlot : it->second;
+  return slots_.Find(HashOf(id), [&](Slot slot) { return entries_[slot].id == id; });
+}
+
+Slot EntryIndex::Free(Slot slot) {
+  entries_[slot].place = Place::kFree;
+  entries_[slot].next = free_;
+  return free_ = slot;
 }
 
 void EntryIndex::End(Slot slot) {
   Entry& entry = entries_[slot];
-  SLUICE_CHECK(slots_.erase(entry.id) == 1);
-  if (entry.in_list) {
+  slots_.Erase(HashOf(entry.id), slot);
+  if (entry.in_list != 0) {
     entry.place = Place::kEnded;
-    return;
+  } else {
+    Free(slot);
   }
-  entry.place = Place::kFree;
-  free_.push_back(slot);
+}
+
+Slot EntryIndex::Detach(Slot slot) {
+  if (entries_[slot].in_list == 0) return slot;
+  const Entry copy = entries_[slot];
+  End(slot);
+  return Add(copy);
 }
 
 bool EntryIndex::TakenOff(Slot slot) {
   Entry& entry = entries_[slot];
-  entry.in_list = false;
-  if (entry.place != Place::kEnded) return true;
-  entry.place = Place::kFree;
-  free_.push_back(slot);
-  return false;
+  entry.in_list = 0;
+  if (entry.place == Place::kEnded) Free(slot);
+  return IsListed(entry.place);
 }
 
 void EntryList::PushBack(EntryIndex& index, Slot slot) {
+  slot = index.Detach(slot);
   Entry& entry = index[slot];
-  SLUICE_CHECK(!entry.in_list);
-  entry.in_list = true;
+  entry.in_list = 1;
   entry.next = kNoSlot;
   if (tail == kNoSlot) {
     head = slot;
@@ -74,9 +89,9 @@ void EntryList::PushBack(EntryIndex& index, Slot slot) {
 }
 
 void EntryList::PushFront(EntryIndex& index, Slot slot) {
+  slot = index.Detach(slot);
   Entry& entry = index[slot];
-  SLUICE_CHECK(!entry.in_list);
-  entry.in_list = true;
+  entry.in_list = 1;
   entry.next = head;
   head = slot;
   if (tail == kNoSlot) tail = slot;
@@ -101,6 +116,22 @@ Slot EntryList::Pop(EntryIndex& index) {
     if (index.TakenOff(slot)) return slot;
   }
   return kNoSlot;
+}
+
+void EntryRing::PushBack(EntryIndex& index, Slot slot) {
+  slot = index.Detach(slot);
+  index[slot].in_list = 1;
+  index[slot].next = last == kNoSlot ? slot : index[last].next;
+  if (last != kNoSlot) index[last].next = slot;
+  last = slot;
+}
+
+EntryList EntryRing::TakeAll(EntryIndex& index) {
+  if (last == kNoSlot) return {};
+  EntryList list{.head = index[last].next, .tail = last};
+  index[last].next = kNoSlot;
+  last = kNoSlot;
+  return list;
 }
 
 }  // namespace sluice::scheduler

@@ -1,4 +1,4 @@
-// Every entry of the owned shards in memory, 48 bytes each plus its place in the id map. An entry is in exactly one place:
+// Every entry of the owned shards in memory, 40 bytes each plus some six for its place by id. An entry is in exactly one place:
 //
 //   resolving ──▶ ready (in a flow) ──▶ in flight ──▶ settling ──▶ gone
 //       ▲            ▲    waiting (due later)            │
@@ -6,15 +6,15 @@
 //   unrouted: no route names it; waits for a policy that does.   kept back: a constraint names its campaign or domain.
 //   held: waits for a person.
 //
-// The places resolving, unrouted, kept back, ready and waiting are lists through `next`; an entry that ends while it is in one is marked ended
-// and dropped when the list reaches it.
+// The places resolving, unrouted, kept back, ready and waiting are lists through `next`; an entry that ends or goes elsewhere while it is in
+// one is passed over when the list reaches it.
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/clock.h"
+#include "scheduler/chunked.h"
+#include "scheduler/number_set.h"
 
 namespace sluice::scheduler {
 
@@ -30,25 +30,30 @@ Instant FromTicks(uint32_t ticks);
 
 struct Entry {
   int64_t id = 0;
-  uint32_t facts = 0;   // Tenant, stream, campaign, sender domain, tags: a number of Facts.
   uint32_t domain = 0;  // A number of Domains.
-  uint32_t part = 0;    // Content partition.
-  uint32_t due = 0;
-  uint32_t expires = 0;
+  uint32_t accepted = 0, due = 0, expires = 0;
   Slot next = kNoSlot;
-  uint16_t recipient_index = 0;  // id - message id.
-  uint16_t attempts = 0;
+  uint16_t part = 0;  // Content partition: a number of Parts.
   uint16_t last_source = kNoSource;
-  uint8_t crashes = 0;
-  uint8_t priority = 1;
-  uint8_t engagement = 0;
-  Place place = Place::kFree;
-  uint8_t key_waits = 0;  // Times that an egress lacked a key for it.
-  bool in_list = false;  // `next` is in use by a list that has not reached it yet.
+  uint32_t facts : 24 = 0;     // Tenant, stream, campaign, sender domain, tags: a number of Facts.
+  uint32_t engagement : 7 = 0;
+  uint32_t in_list : 1 = 0;    // `next` is in use by a list that has not reached it yet.
+  Place place : 4 = Place::kFree;
+  uint32_t priority : 2 = 1;
+  uint32_t crashes : 2 = 0;
+  uint32_t recipient_index : 10 = 0;  // id - message id.
+  uint32_t key_waits : 3 = 0;  // Times that an egress lacked a key for it.
+  uint32_t attempts : 11 = 0;
 
+  static constexpr int kMostAttempts = (1 << 11) - 1, kMostKeyWaits = 7;
   int64_t message_id() const { return id - recipient_index; }
 };
-static_assert(sizeof(Entry) <= 48);
+static_assert(sizeof(Entry) == 40);
+
+// In a place that is a list: what the list still holds of others is passed over when it comes to it.
+constexpr bool IsListed(Place place) {
+  return place == Place::kResolving || place == Place::kUnrouted || place == Place::kKeptBack || place == Place::kReady || place == Place::kWaiting;
+}
 
 // Not thread-safe.
 class EntryIndex {
@@ -58,17 +63,21 @@ class EntryIndex {
   Slot Find(int64_t id) const;
   Entry& operator[](Slot slot) { return entries_[slot]; }
   const Entry& operator[](Slot slot) const { return entries_[slot]; }
-  // Forgets the id; the slot is free at once, or when its list lets go of it (see Release).
+  // Forgets the id; the slot is free at once, or when its list lets go of it (see TakenOff).
   void End(Slot slot);
-  // A list has taken `slot` off: frees it if it had ended meanwhile. Answers whether the entry still lives.
+  // The entry in a slot that no list holds: its own, or a new one while the old one stays behind as ended.
+  Slot Detach(Slot slot);
+  // A list has taken `slot` off: frees it if it had ended meanwhile. Answers whether the entry is the list's still.
   bool TakenOff(Slot slot);
   size_t size() const { return slots_.size(); }
   size_t capacity() const { return entries_.size(); }
 
  private:
-  std::vector<Entry> entries_;
-  std::vector<Slot> free_;
-  absl::flat_hash_map<int64_t, Slot> slots_;
+  Slot Free(Slot slot);
+
+  Chunked<Entry> entries_;
+  Slot free_ = kNoSlot;  // Chained through `next`.
+  NumberSet slots_;      // By id.
 };
 
 // First in, first out, through Entry::next.
@@ -81,6 +90,13 @@ struct EntryList {
   Slot Pop(EntryIndex& index);
   // Takes all of `other` over, behind its own.
   void Append(EntryIndex& index, EntryList& other);
+};
+
+// Entries to be taken all at once, in four bytes: a ring, of which the last one is known.
+struct EntryRing {
+  Slot last = kNoSlot;
+  void PushBack(EntryIndex& index, Slot slot);
+  EntryList TakeAll(EntryIndex& index);
 };
 
 }  // namespace sluice::scheduler

@@ -68,6 +68,10 @@ bool Fleet::AnyCreditFor(uint32_t tenant) const {
                      [&](const Egress& e) { return e.HasCredit() && e.HasCreditFor(tenant); });
 }
 
+void Fleet::ForgetSite(uint32_t site) {
+  for (uint16_t source = 0; source < sources_.size(); ++source) paths_.erase(Key(source, site));
+}
+
 void Fleet::Settle(uint16_t source, uint32_t site) {
   const auto it = paths_.find(Key(source, site));
   if (it == paths_.end()) return;

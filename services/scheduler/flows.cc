@@ -39,6 +39,8 @@ FlowNumber Flows::Get(const FlowKey& key) {
   ++lanes_[lane].flows;
   if (key.tenant >= tenant_flows_.size()) tenant_flows_.resize(key.tenant + 1, 0);
   ++tenant_flows_[key.tenant];
+  if (key.site >= site_flows_.size()) site_flows_.resize(key.site + 1, 0);
+  ++site_flows_[key.site];
   return it->second;
 }
 
@@ -47,6 +49,7 @@ void Flows::Forget(FlowNumber number) {
   numbers_.erase(KeyOf(flow.lane, flow.site));
   Lane& lane = lanes_[flow.lane];
   --tenant_flows_[lane.tenant];
+  --site_flows_[flow.site];
   if (--lane.flows == 0) {
     lane_numbers_.erase(lane);
     free_lanes_.push_back(flow.lane);

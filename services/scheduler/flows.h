@@ -64,6 +64,7 @@ class Flows {
   void WakeTenants(May may);
   bool HasTurns() const { return queue_.HasTurns(); }
   size_t size() const { return numbers_.size(); }
+  bool HasSite(uint32_t site) const { return site < site_flows_.size() && site_flows_[site] > 0; }
   // Flows of the tenant, stale ones included.
   uint32_t CountOf(uint32_t tenant) const { return tenant < tenant_flows_.size() ? tenant_flows_[tenant] : 0; }
 
@@ -111,7 +112,7 @@ class Flows {
   std::vector<Flow> flows_;
   std::vector<FlowNumber> free_;
   absl::flat_hash_map<uint64_t, FlowNumber> numbers_;  // By lane and site.
-  std::vector<uint32_t> tenant_flows_;
+  std::vector<uint32_t> tenant_flows_, site_flows_;
   size_t stale_at_ = SIZE_MAX;  // The sweep over stale flows; past the end = done.
   FlowNumber turn_ = kNoFlow;
 

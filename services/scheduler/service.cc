@@ -16,6 +16,7 @@
 #include "scheduler/intake_service.h"
 #include "scheduler/lease_keeper.h"
 #include "scheduler/live.h"
+#include "scheduler/operations.h"
 #include "scheduler/storage_ports.h"
 #include "storage/audit_store.h"
 #include "storage/connection_pool.h"
@@ -97,6 +98,15 @@ KeyAdmin::KnowsTenant TenantLookup(storage::PolicyStore& policies) {
     if (!stored.has_value()) return false;
     ASSIGN_OR_RETURN(const PolicyDocument policy, wire::PolicyDocumentFromJson(stored->document_json));
     return FindTenant(policy, tenant) != nullptr;
+  };
+}
+
+OperationAdmin::KnowsPool PoolLookup(storage::PolicyStore& policies) {
+  return [&policies](const std::string& pool) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const std::optional<storage::StoredPolicy> stored, policies.Current());
+    if (!stored.has_value()) return false;
+    ASSIGN_OR_RETURN(const PolicyDocument policy, wire::PolicyDocumentFromJson(stored->document_json));
+    return FindPool(policy, pool) != nullptr;
   };
 }
 
@@ -200,12 +210,17 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
   ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
+  const auto operation_store = storage::MakeOperationStore(pool);
+  Operations operations(*operation_store, loop, log);
+  OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);
+  QueueVerbs queue_verbs(*entries, operation_admin);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,
                                     .suppressions = suppression_admin,
                                     .constraints = constraint_admin,
-                                    .explain = explain_admin});
+                                    .explain = explain_admin,
+                                    .queue = queue_verbs});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service(), &tls_reports->service()}));
 
@@ -266,6 +281,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   control.Stop();
+  operations.Stop();
   dispatch->Shutdown();
   admin_server->Drain(std::chrono::seconds(1));
   intake_server->Drain(std::chrono::seconds(1));

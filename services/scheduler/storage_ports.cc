@@ -19,6 +19,7 @@ constexpr auto kReopenPause = std::chrono::milliseconds(200);
 LoadedRow ToRow(const storage::LoadedEntry& entry) {
   return {.id = entry.id,
           .message_id = entry.message_id,
+          .accepted_at = entry.accepted_at,
           .due_at = entry.due_at,
           .expires_at = entry.expires_at,
           .part = entry.part,
@@ -33,7 +34,8 @@ LoadedRow ToRow(const storage::LoadedEntry& entry) {
           .last_source = std::string(entry.last_source),
           .held = std::string(entry.held),
           .tags = std::string(entry.tags),
-          .sender_domain = std::string(entry.sender_domain)};
+          .sender_domain = std::string(entry.sender_domain),
+          .pool = std::string(entry.pool)};
 }
 
 MergeValues ParseMergeValues(const std::string& json) {

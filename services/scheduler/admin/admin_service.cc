@@ -48,6 +48,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
         suppressions_(verbs.suppressions),
         constraints_(verbs.constraints),
         explain_(verbs.explain),
+        queue_(verbs.queue),
         threads_(threads) {}
   grpc::Service& service() override { return *this; }
 
@@ -210,12 +211,36 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
-  SLUICE_LATER(ListQueue)
-  SLUICE_LATER(SummarizeQueue)
-  SLUICE_LATER(StartOperation)
-  SLUICE_LATER(GetOperation)
-  SLUICE_LATER(ListOperations)
-  SLUICE_LATER(StopOperation)
+  Reactor* ListQueue(Context* context, const v1::ListQueueRequest* request,
+                 v1::ListQueueResponse* response) override {
+    return Run(context, [=, this] { return queue_.ListQueue(*request, response); });
+  }
+
+  Reactor* SummarizeQueue(Context* context, const v1::SummarizeQueueRequest* request,
+                 v1::SummarizeQueueResponse* response) override {
+    return Run(context, [=, this] { return queue_.SummarizeQueue(*request, response); });
+  }
+
+  Reactor* StartOperation(Context* context, const v1::StartOperationRequest* request,
+                 v1::StartOperationResponse* response) override {
+    return Run(context, [=, this] { return queue_.StartOperation(ActorOf(*context, ""), *request, response); });
+  }
+
+  Reactor* GetOperation(Context* context, const v1::GetOperationRequest* request,
+                 v1::GetOperationResponse* response) override {
+    return Run(context, [=, this] { return queue_.GetOperation(*request, response); });
+  }
+
+  Reactor* ListOperations(Context* context, const v1::ListOperationsRequest* request,
+                 v1::ListOperationsResponse* response) override {
+    return Run(context, [=, this] { return queue_.ListOperations(*request, response); });
+  }
+
+  Reactor* StopOperation(Context* context, const v1::StopOperationRequest* request,
+                 v1::StopOperationResponse* response) override {
+    return Run(context, [=, this] { return queue_.StopOperation(ActorOf(*context, ""), *request, response); });
+  }
+
   SLUICE_LATER(GetWarmup)
   SLUICE_LATER(UpdateWarmup)
   SLUICE_LATER(ListReputation)
@@ -254,6 +279,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   SuppressionAdmin& suppressions_;
   ConstraintAdmin& constraints_;
   ExplainAdmin& explain_;
+  QueueVerbs& queue_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;

@@ -7,6 +7,7 @@
 #include "scheduler/admin/explain.h"
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
+#include "scheduler/admin/queue_verbs.h"
 #include "scheduler/admin/status.h"
 #include "scheduler/admin/suppressions.h"
 
@@ -30,6 +31,7 @@ struct AdminVerbs {
   SuppressionAdmin& suppressions;
   ConstraintAdmin& constraints;
   ExplainAdmin& explain;
+  QueueVerbs& queue;
 };
 
 // The server must be drained before the face is destroyed; what was taken is finished then. The

@@ -3,6 +3,7 @@
 
 #include "scheduler/admin/admin_service.h"
 #include "unit/admin/fakes.h"
+#include "unit/storage/fake_operation_store.h"
 #include "unit/storage/fake_suppression_store.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
@@ -39,6 +40,10 @@ struct FakeScheduler {
   scheduler::SuppressionAdmin suppressions{
       suppression_store, [](const std::string& tenant) { return tenant == "shop"; }, live, audit,
       clock};
+  FakeOperationStore operation_store;
+  scheduler::OperationAdmin operations{operation_store, [](const std::string& pool) { return pool == "warm"; }, [] {},
+                                       live, audit};
+  scheduler::QueueVerbs queue{entries, operations};
   scheduler::StatusAdmin status{
       policies,
       assignments,
@@ -70,7 +75,8 @@ struct FakeScheduler {
                                 .status = status,
                                 .suppressions = suppressions,
                                 .constraints = constraints,
-                                .explain = explain});
+                                .explain = explain,
+                                .queue = queue});
   std::unique_ptr<wire::Server> server;
 };
 

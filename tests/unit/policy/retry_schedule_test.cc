@@ -71,6 +71,26 @@ TEST(RetryScheduleTest, GivesUpWhenOlderThanExpiry) {
   EXPECT_EQ(NextDue(kBuiltIn, 1, kNow, 0.5, kNow + hours(1)), kNow + minutes(5));
 }
 
+TEST(RetryScheduleTest, AGreylistIsPassedSoonAFullMailboxLaterAndAThrottleFollowsThePath) {
+  const RetrySchedules schedules{PolicyDocument()};
+  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kGreylist), 1), minutes(5));
+  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kGreylist), 20), hours(1));
+  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kRcptQuota), 1), hours(1));
+  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kRcptQuota), 20), hours(8));
+  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kThrottle), 20), minutes(15));
+  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kRemoteSys), 20), hours(4));
+}
+
+TEST(RetryScheduleTest, AReplyMaySayHowLong) {
+  EXPECT_EQ(ToldWait("4.2.0 Greylisted, please try again in 300 seconds"), minutes(5));
+  EXPECT_EQ(ToldWait("Retry after 10 minutes"), minutes(10));
+  EXPECT_EQ(ToldWait("try again in 2 seconds"), minutes(1)) << "never a loop";
+  EXPECT_EQ(ToldWait("please wait 90 hours"), hours(4));
+  EXPECT_EQ(ToldWait("try again later"), std::nullopt);
+  EXPECT_EQ(ToldWait("try again in 99999999999999999999 s"), std::nullopt);
+  EXPECT_EQ(ToldWait("try again in "), std::nullopt);
+}
+
 TEST(RetryScheduleTest, AStreamsOwnScheduleAppliesToItsReplyClasses) {
   PolicyDocument policy = ExamplePolicy();
   policy.retry_schedules = {

@@ -16,6 +16,7 @@ using ::testing::IsEmpty;
 Entry Make(int64_t id) {
   Entry entry;
   entry.id = id;
+  entry.place = Place::kReady;
   return entry;
 }
 

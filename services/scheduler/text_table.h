@@ -1,0 +1,33 @@
+// Many short texts as numbers, packed: about a dozen bytes and its own length each. For the few that everything refers to, see
+// names.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "scheduler/chunked.h"
+#include "scheduler/number_set.h"
+
+namespace sluice::scheduler {
+
+// Numbers from 0 in order of appearance; never forgets. Texts of at most 255 bytes: what is longer is cut. Not thread-safe.
+class TextTable {
+ public:
+  uint32_t Number(std::string_view text);
+  // Lives as long as the table.
+  std::string_view Text(uint32_t number) const;
+  size_t size() const { return places_.size(); }
+
+ private:
+  static constexpr size_t kBlock = size_t{1} << 20;
+  uint32_t Store(std::string_view text);
+
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  size_t used_ = kBlock;  // Of the last block.
+  Chunked<uint32_t> places_;
+  NumberSet numbers_;
+};
+
+}  // namespace sluice::scheduler

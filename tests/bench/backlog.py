@@ -1,0 +1,179 @@
+"""See backlog.sh."""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/rig"))
+from trial import Failure, Trial, wait_for  # noqa: E402
+
+WRITER = 9_000_000  # No ingest has it.
+STEP = 500_000      # Entries of one statement.
+
+POLICY = """
+tenants:
+  - {name: shop, streams: [transactional, marketing], sender_domains: [shop.example]}
+streams:
+  - {name: transactional, priority: high}
+  - {name: marketing}
+sources:
+  - {name: ip-11, address: 127.0.0.11, ehlo: mta11.shop.example}
+  - {name: ip-12, address: 127.0.0.12, ehlo: mta12.shop.example}
+pools:
+  - {name: warm, members: [{source: ip-11}, {source: ip-12}]}
+routes:
+  - {match: {}, pool: warm}
+"""
+
+MESSAGES = """
+insert into message (part, id, accepted_at, size_bytes, encoding, flags, dsn_return, return_path, sender_domain, dsn_envelope_id,
+                     prepended_headers, content)
+select (select max(part) from content_partition where dropped_at is null), %(base)d + n, now(), 1100, 1, 0, 0, 'bulk@shop.example',
+       'shop.example', '', '', convert_to(E'From: <bulk@shop.example>\\r\\nSubject: backlog\\r\\n\\r\\n' || repeat('0123456789abcdef', 64) || E'\\r\\n', 'UTF8')
+from generate_series(%(first)d, %(last)d, 100) n"""
+
+ENTRIES = """
+insert into queue_entry (id, message_id, accepted_at, due_at, expires_at, part, priority, tenant, stream, campaign, domain, sender_domain,
+                         recipient)
+select %(base)d + n, %(base)d + n - (n - 1) %% 100, now() - interval '1 minute', now() + interval '2 days', now() + interval '4 days',
+       (select max(part) from content_partition where dropped_at is null), 1, 'shop', 'marketing', 'c' || (n / 100) %% 10,
+       'b' || n %% %(domains)d || '.d.test', 'shop.example', 'u' || n || '@b' || n %% %(domains)d || '.d.test'
+from generate_series(%(first)d, %(last)d) n"""
+
+
+def rss_mb(pid, key="VmRSS:"):
+    for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def begin(preset):
+    trial = Trial(preset=preset, profile="bench")
+    trial.__enter__()
+    trial.start(POLICY, sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
+    trial.key = trial.local.key("shop")
+    return trial
+
+
+def fill(trial, entries, domains):
+    """Loads the backlog with the scheduler stopped, and waits until it is in the index again."""
+    local = trial.local
+    local["scheduler"].stop()
+    shards = [int(row[0]) for row in local.sql("select shard from shard_lease where shard >= 0 order by shard")]
+    each = entries // len(shards) // 100 * 100
+    for shard in shards:
+        for first in range(1, each + 1, STEP):
+            numbers = {"base": shard << 56 | WRITER << 32, "first": first, "last": min(first + STEP - 1, each), "domains": domains}
+            local.sql(MESSAGES % numbers)
+            local.sql(ENTRIES % numbers)
+    local.sql("analyze queue_entry")
+    local["scheduler"].start()
+    loaded = each * len(shards)
+    began = time.monotonic()
+    wait_for(lambda: entries_known(trial) >= loaded, lambda: "the index (%d of %d)" % (entries_known(trial), loaded), 900, 0.2)
+    print("loaded %d entries over %d domains in %.0f s" % (loaded, domains, time.monotonic() - began), flush=True)
+    trial.local.wait_bound(2)
+    return loaded, shards
+
+
+def entries_known(trial):
+    status = json.loads(trial.local.ctl("status", "--json").stdout)
+    return sum(int(s.get("entries", 0)) for s in status["schedulers"])
+
+
+def rate(trial, messages):
+    done, began = trial.sink.accepted(), time.monotonic()
+    command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages, "--domains", 100,
+               "--domain-suffix", ".d.test", "--streams", "transactional,marketing", "--from", "bulk@shop.example", "--quiet",
+               "--size", 10240]
+    result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
+    if result.returncode != 0:
+        raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
+    wait_for(lambda: trial.sink.accepted() >= done + messages,
+             lambda: "all deliveries (%d of %d)" % (trial.sink.accepted() - done, messages), 600, 0.01)
+    return messages / (time.monotonic() - began)
+
+
+def first_delivery(trial, shards):
+    """Seconds from the start of a scheduler that was stopped to the first delivery of what had waited."""
+    local = trial.local
+    local["scheduler"].stop()
+    for shard in shards:
+        base = shard << 56 | WRITER << 32
+        local.sql("update queue_entry set due_at = now() where id between %d and %d" % (base + 1, base + 500))
+    done, began = trial.sink.accepted(), time.monotonic()
+    local["scheduler"].start(wait=False)
+    wait_for(lambda: trial.sink.accepted() > done, "a delivery after the restart", 300, 0.01)
+    return time.monotonic() - began
+
+
+def cancel(trial, campaign):
+    """Entries, seconds, and the scheduler's memory before and at its peak."""
+    pid = trial.local["scheduler"].pid
+    before, peak, over = rss_mb(pid), [rss_mb(pid)], threading.Event()
+
+    def watch():
+        while not over.wait(0.2):
+            peak[0] = max(peak[0], rss_mb(pid))
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    try:
+        answer = json.loads(trial.local.ctl("cancel", "--campaign", campaign, "--reason", "benchmark", "--wait", "--json").stdout)
+    finally:
+        over.set()
+        watcher.join()
+    return int(answer["done_count"]), time.monotonic() - began, before, peak[0]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--entries", type=int, default=10_000_000)
+    parser.add_argument("--domains", type=int, default=200_000)
+    parser.add_argument("--messages", type=int, default=30_000)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--preset", default="release")
+    parser.add_argument("--small", action="store_true", help="100,000 entries over 2,000 domains")
+    args = parser.parse_args()
+    if args.small:
+        args.entries, args.domains, args.messages, args.pairs = 100_000, 2_000, 3_000, 3
+    print("%d cores, preset %s" % (os.cpu_count(), args.preset))
+    empty, full = begin(args.preset), begin(args.preset)
+    try:
+        loaded, shards = fill(full, args.entries, args.domains)
+        shares = []
+        for pair in range(args.pairs):
+            order = [empty, full] if pair % 2 == 0 else [full, empty]
+            rates = {id(trial): rate(trial, args.messages) for trial in order}
+            shares.append(rates[id(full)] / rates[id(empty)])
+            print("pair %d: %.0f/s beside the backlog, %.0f/s without: %.3f" % (pair + 1, rates[id(full)], rates[id(empty)], shares[-1]),
+                  flush=True)
+        pid = full.local["scheduler"].pid
+        print("resident set of the scheduler with %d waiting: %.0f MB (peak %.0f MB)" % (loaded, rss_mb(pid), rss_mb(pid, "VmHWM:")))
+        seconds = first_delivery(full, shards)
+        wait_for(lambda: entries_known(full) >= loaded * 0.9, "the index after the restart", 900, 0.5)
+        count, took, before, peak = cancel(full, "c3")
+        print("cancel of %d entries: %.1f s, resident set %.0f MB before, %.0f MB at its peak" % (count, took, before, peak))
+    except Failure:
+        for trial in (empty, full):
+            trial.__exit__(Failure, None, None)
+        raise
+    for trial in (empty, full):
+        trial.__exit__(None, None, None)
+    print("range of the pairs: %.3f to %.3f" % (min(shares), max(shares)))
+    print("backlog throughput share: %.3f" % statistics.median(shares))
+    print("first delivery seconds: %.2f" % seconds)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit("backlog.sh: %s" % failure)
