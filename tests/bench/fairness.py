@@ -1,0 +1,161 @@
+"""See fairness.sh."""
+import argparse
+import statistics
+import subprocess
+import sys
+
+from backlog import Failure, Trial, entries_known, rate, wait_for, WRITER
+
+TENANTS = ["shop"] + ["t%d" % i for i in range(10)] + ["bulk"]
+POLICY = """
+tenants:
+""" + "".join("  - {name: %s, streams: [transactional, marketing], sender_domains: [shop.example]}\n" % t for t in TENANTS) + """
+streams:
+  - {name: transactional, priority: high}
+  - {name: marketing}
+sources:
+  - {name: ip-11, address: 127.0.0.11, ehlo: mta11.shop.example}
+  - {name: ip-12, address: 127.0.0.12, ehlo: mta12.shop.example}
+pools:
+  - {name: warm, members: [{source: ip-11}, {source: ip-12}]}
+routes:
+  - {match: {}, pool: warm}
+"""
+
+LOAD = """
+with part as (select max(part) as part from content_partition where dropped_at is null),
+content as (
+  insert into message (part, id, accepted_at, size_bytes, encoding, flags, dsn_return, return_path, sender_domain, dsn_envelope_id,
+                       prepended_headers, content)
+  select (select part from part), %(base)d + n, now(), 1100, 1, 0, 0, 'bulk@shop.example', 'shop.example', '', '',
+         convert_to(E'From: <bulk@shop.example>\\r\\nSubject: bulk\\r\\n\\r\\n' || repeat('0123456789abcdef', 64) || E'\\r\\n', 'UTF8')
+  from generate_series(1, %(count)d, 100) n)
+insert into queue_entry (id, message_id, accepted_at, due_at, expires_at, part, priority, tenant, stream, campaign, domain, sender_domain,
+                         recipient)
+select %(base)d + n, %(base)d + n - (n - 1) %% 100, now(), now(), now() + interval '4 days', (select part from part), 1, '%(tenant)s',
+       'marketing', '', %(domain)s, 'shop.example', 'u' || n || '@' || %(domain)s
+from generate_series(1, %(count)d) n"""
+
+
+class Bench:
+    def __init__(self, preset):
+        self.trial = Trial(preset=preset, profile="bench")
+        self.trial.__enter__()
+        self.trial.start(POLICY, records=["hole.test. MX 10 nobody.test.", "nobody.test. A 127.0.0.99"],
+                         sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
+        self.trial.key = self.trial.local.key("shop")
+        self.shards = [int(row[0]) for row in
+                       self.trial.local.sql("select shard from shard_lease where shard >= 0 order by shard")]
+        self.writer = WRITER
+
+    def end(self, failed=False):
+        self.trial.__exit__(Failure if failed else None, None, None)
+
+    def stop(self):
+        self.trial.local["scheduler"].stop()
+
+    def start(self, waiting):
+        self.trial.local["scheduler"].start()
+        wait_for(lambda: entries_known(self.trial) >= waiting * 0.9, "the index", 900, 0.2)
+
+    def load(self, tenant, count, domain):
+        """Evenly over the shards, due now; the scheduler must be stopped."""
+        each = count // len(self.shards) // 100 * 100 or 100
+        self.writer += 1
+        for shard in self.shards:
+            self.trial.local.sql(LOAD % {"base": shard << 56 | self.writer << 32, "count": each, "tenant": tenant, "domain": domain})
+        return each * len(self.shards)
+
+    def p99(self, messages, per_second):
+        """Milliseconds from submit to delivered of a trickle; the sink's histogram is of messages with tokens alone."""
+        before = self.trial.sink.stats()["latency"]["count"]
+        command = [self.trial.bin / "sluice-load", "--target", self.trial.local.submit, "--key", self.trial.key, "--messages", messages,
+                   "--rate", per_second, "--frame", 1, "--domains", 10, "--domain-suffix", ".d.test", "--streams", "transactional",
+                   "--from", "a@shop.example", "--quiet", "--size", 2048]
+        if subprocess.run([str(c) for c in command], stdout=subprocess.DEVNULL, check=False, timeout=600).returncode != 0:
+            raise Failure("sluice-load failed")
+        wait_for(lambda: self.trial.sink.stats()["latency"]["count"] >= before + messages, "the trickle", 300, 0.1)
+        return self.trial.sink.stats()["latency"]["p99_us"] / 1000
+
+
+def trickle(args):
+    idle, busy = Bench(args.preset), Bench(args.preset)
+    try:
+        busy.stop()
+        busy.start(busy.load("bulk", args.bulk, "'b' || n % 1000 || '.d.test'"))
+        alone, beside = idle.p99(args.trickle, 50), busy.p99(args.trickle, 50)
+        left = entries_known(busy.trial)
+        if left == 0:
+            raise Failure("the bulk ended before the trickle: give more with --bulk")
+    finally:
+        idle.end()
+        busy.end()
+    print("trickle: p99 %.1f ms alone, %.1f ms beside the bulk (%d still waiting)" % (alone, beside, left), flush=True)
+    return beside / alone
+
+
+def tenants(args):
+    bench = Bench(args.preset)
+    try:
+        bench.stop()
+        # The smallest backlog is a fortieth of the bulk, the largest ten times that.
+        total = sum(bench.load("t%d" % i, args.bulk // 40 * (i + 1), "'b' || n %% %d || '.d.test'" % (1 + i * 50)) for i in range(10))
+        bench.start(total // 2)
+        # Until the first of them has half of its mail behind it: all had mail waiting.
+        def done():
+            rows = bench.trial.local.sql("select tenant, count(*) from event where kind = 'delivered' group by tenant")
+            counts = {tenant: int(count) for tenant, count in rows}
+            return counts if counts and max(counts.values()) >= args.bulk // 80 else None
+        counts = wait_for(done, "deliveries", 900, 0.2)
+    finally:
+        bench.end()
+    shares = [counts.get("t%d" % i, 0) / sum(counts.values()) for i in range(10)]
+    print("tenants: shares " + " ".join("%.1f%%" % (100 * s) for s in shares), flush=True)
+    return min(shares), max(shares)
+
+
+def hole(args):
+    without, beside = Bench(args.preset), Bench(args.preset)
+    try:
+        beside.stop()
+        beside.start(beside.load("bulk", args.bulk, "'hole.test'"))
+        shares = []
+        for pair in range(args.pairs):
+            order = [without, beside] if pair % 2 == 0 else [beside, without]
+            rates = {id(b): rate(b.trial, args.messages) for b in order}
+            shares.append(rates[id(beside)] / rates[id(without)])
+            print("hole: pair %d %.3f" % (pair + 1, shares[-1]), flush=True)
+    finally:
+        without.end()
+        beside.end()
+    print("hole: range %.3f to %.3f" % (min(shares), max(shares)))
+    return statistics.median(shares)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bulk", type=int, default=1_000_000)
+    parser.add_argument("--messages", type=int, default=30_000)
+    parser.add_argument("--trickle", type=int, default=2_000)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--preset", default="release")
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--only", choices=["trickle", "tenants", "hole"])
+    args = parser.parse_args()
+    if args.small:
+        args.bulk, args.messages, args.trickle, args.pairs = 100_000, 3_000, 300, 3
+    lines = []
+    if args.only in (None, "trickle"):
+        lines.append("trickle p99 ratio: %.2f" % trickle(args))
+    if args.only in (None, "tenants"):
+        lines.append("tenant share range: %.3f to %.3f" % tenants(args))
+    if args.only in (None, "hole"):
+        lines.append("hole rate share: %.3f" % hole(args))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit("fairness.sh: %s" % failure)
