@@ -32,7 +32,8 @@ int Apply(const Context& context, const ApplyOptions& options) {
   v1::GetPolicyResponse current;
   const absl::Status got = client.Call(v1::GetPolicyRequest(), &current);
   if (!got.ok() && !absl::IsNotFound(got)) return Refuse(context, got);
-  const bool same = got.ok() && google::protobuf::util::MessageDifferencer::Equivalent(
+  // A weight of 0 is not the absence of one: only what is equal says the same.
+  const bool same = got.ok() && google::protobuf::util::MessageDifferencer::Equals(
                                     current.policy(), request.policy());
   if (!context.json) {
     const std::string before = wire::WritePolicyYaml(current.policy());
