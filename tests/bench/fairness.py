@@ -27,9 +27,10 @@ with part as (select max(part) as part from content_partition where dropped_at i
 content as (
   insert into message (part, id, accepted_at, size_bytes, encoding, flags, dsn_return, return_path, sender_domain, dsn_envelope_id,
                        prepended_headers, content)
-  select (select part from part), %(base)d + n, now(), 1100, 1, 0, 0, 'bulk@shop.example', 'shop.example', '', '',
-         convert_to(E'From: <bulk@shop.example>\\r\\nSubject: bulk\\r\\n\\r\\n' || repeat('0123456789abcdef', 64) || E'\\r\\n', 'UTF8')
-  from generate_series(1, %(count)d, 100) n)
+  select (select part from part), %(base)d + n, now(), octet_length(body), 1, 0, 0, 'bulk@shop.example', 'shop.example', '', '',
+         body
+  from generate_series(1, %(count)d, 100) n,
+       convert_to(E'From: <bulk@shop.example>\\r\\nSubject: bulk\\r\\n\\r\\n' || repeat('0123456789abcdef', 64) || E'\\r\\n', 'UTF8') body)
 insert into queue_entry (id, message_id, accepted_at, due_at, expires_at, part, priority, tenant, stream, campaign, domain, sender_domain,
                          recipient)
 select %(base)d + n, %(base)d + n - (n - 1) %% 100, now(), now(), now() + interval '4 days', (select part from part), 1, '%(tenant)s',
