@@ -4,14 +4,12 @@
 #include "base/status.h"
 #include "storage/pooled_session.h"
 #include "storage/rows.h"
+#include "storage/suppression_columns.h"
 #include "storage/suppression_sql.h"
 
 namespace sluice::storage {
 namespace {
 
-std::string_view BytesView(const AddressHash& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
 pqxx::binarystring Binary(const AddressHash& hash) { return {hash.data(), hash.size()}; }
 
 int HexDigit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
@@ -49,31 +47,12 @@ std::vector<StoredSuppression> SuppressionsOf(const pqxx::result& rows) {
   return out;
 }
 
-Parameters RowParameters(const std::vector<Suppression>& suppressions) {
-  BinaryArray<Bytes> hash;
-  BinaryArray<Text> tenant, address, reason, detail;
-  BinaryArray<Instant> created_at, expires_at;
-  for (const Suppression& one : suppressions) {
-    hash.Add(BytesView(HashAddress(one.address)));
-    tenant.Add(one.tenant);
-    address.Add(one.address);
-    reason.Add(ToString(one.reason));
-    detail.Add(one.detail);
-    created_at.Add(one.created_at);
-    one.expires_at ? expires_at.Add(*one.expires_at) : expires_at.AddNull();
-  }
-  Parameters parameters;
-  parameters.Add(hash).Add(tenant).Add(address).Add(reason).Add(detail);
-  parameters.Add(created_at).Add(expires_at);
-  return parameters;
-}
-
 class PostgresSuppressionStore final : public SuppressionStore {
  public:
   explicit PostgresSuppressionStore(ConnectionPool& pool) : pool_(pool) {}
 
   absl::StatusOr<int> Add(const std::vector<Suppression>& suppressions) override {
-    const Parameters parameters = RowParameters(suppressions);
+    const Parameters parameters = SuppressionParameters(suppressions);
     return Change("add suppressions", [&](pqxx::transaction_base& tx) {
       return tx.exec_params(sql::kAddSuppressions, parameters.dynamic()).size();
     });

@@ -21,6 +21,7 @@
 #include "ingest/refresher.h"
 #include "ingest/submission_service.h"
 #include "storage/connection_pool.h"
+#include "storage/feedback_intake.h"
 #include "storage/node_store.h"
 #include "storage/suppression_store.h"
 #include "wire/policy_convert.h"
@@ -112,6 +113,17 @@ class Ingest {
       ASSIGN_OR_RETURN(exposer,
                        telemetry::MetricsExposer::Start(settings_.metrics_listen, registry_));
     }
+    ASSIGN_OR_RETURN(std::optional<TokenKeys> tokens, storage::ReadTokenKeys(settings_.token_file));
+    const storage::FeedbackIntake intake(*feedback_store_, std::move(tokens), [this](const std::string& name) {
+      const auto directory = directory_.Get();
+      const auto tenant = directory->tenants.find(name);
+      return tenant == directory->tenants.end() ? SuppressionLives() : tenant->second.suppress;
+    });
+    std::unique_ptr<FeedbackListener> feedback;
+    if (!settings_.feedback.listen.empty()) {
+      ASSIGN_OR_RETURN(feedback, StartFeedbackListener(settings_.feedback, intake, registry_, clock_, log_));
+      log_.Info("listening_for_feedback", {{"address", feedback->address()}});
+    }
     wire::ServerOptions options;
     options.listen = settings_.listen;
     options.credentials = settings_.credentials;
@@ -134,6 +146,7 @@ class Ingest {
       log_.Warn("node_not_removed", {{"error", View(left.message())}});
     }
     serving(false);
+    feedback.reset();
     submissions->EndStreams();
     events->EndStreams();
     server->Drain(settings_.grace);
@@ -171,6 +184,7 @@ class Ingest {
   const std::string id_ = ProcessName();
   std::unique_ptr<storage::EntryStore> entries_ = storage::MakeEntryStore(pool_);
   std::unique_ptr<storage::EventStore> events_ = storage::MakeEventStore(pool_);
+  std::unique_ptr<storage::FeedbackStore> feedback_store_ = storage::MakeFeedbackStore(pool_);
   std::unique_ptr<storage::SuppressionStore> suppression_store_ =
       storage::MakeSuppressionStore(pool_);
   storage::SuppressionSet suppressions_;
@@ -218,6 +232,19 @@ void Settings::Bind(Config& config) {
   config.Bind("submission.address_literals", allow_address_literals,
               "Take recipients such as user@[192.0.2.1].");
   config.Bind("refresh", refresh, "How often policy, keys and shard owners are looked up.");
+  config.Bind("token.file", token_file,
+              "Secrets of the tokens in return paths and headers, as egress has them.");
+  config.Bind("feedback.listen", feedback.listen,
+              "IP:PORT where bounces and complaints come in by SMTP; empty = nowhere.");
+  config.Bind("feedback.host_name", feedback.host_name, "Our name in its greeting.");
+  config.Bind("feedback.domains", feedback.domains,
+              "Domains of return paths and feedback loops: all it takes mail for.");
+  config.Bind("feedback.connections", feedback.connections, 1, 10'000, "At once.");
+  config.Bind("feedback.connections_per_peer", feedback.connections_per_peer, 1, 10'000,
+              "At once from one address.");
+  config.Bind("feedback.messages_per_second", feedback.messages_per_second, 1, 100'000,
+              "Beyond it peers are told to come back.");
+  config.Bind("feedback.message_kb", feedback.message_kb, 16, 65'536, "Of one message.");
   config.Bind("grace", grace, "How long calls may run after SIGTERM.");
 }
 

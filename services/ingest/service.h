@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/shutdown.h"
+#include "ingest/feedback_listener.h"
 #include "wire/credentials.h"
 #include "wire/health_server.h"
 
@@ -37,6 +38,9 @@ struct Settings {
   bool allow_address_literals = false;
   Duration refresh = std::chrono::seconds(1);
   Duration grace = std::chrono::seconds(20);
+  // Bounces and complaints by SMTP.
+  FeedbackListenerSettings feedback;
+  std::string token_file;
 
   // This object must outlive `config`.
   void Bind(Config& config);

@@ -19,6 +19,7 @@ void Options::Bind(Config& config) {
   admin.Bind(config, "admin.tls");
   health.Bind(config);
   config.Bind("dns.forwarders", dns_forwarders, "ADDR@PORT of resolvers; default the system's.");
+  config.Bind("token.file", token_file, "Secrets of the tokens in return paths and headers, as egress has them.");
   config.Bind("lease", lease, "Length of a shard lease: how long a frozen scheduler delays its shards.");
   config.Bind("most_shards", most_shards, 0, 127, "Shards this process takes at most; 0 = control only.");
   config.Bind("content_budget_mb", content_budget_mb, 1, 1 << 20, "Contents kept in memory, in MB.");

@@ -27,6 +27,7 @@ struct Options {
   wire::CredentialsConfig internal, admin;
   wire::HealthOptions health;
   std::vector<std::string> dns_forwarders;
+  std::string token_file;
   Duration lease = std::chrono::seconds(10);
   int64_t most_shards = 127;
   int64_t content_budget_mb = 512;

@@ -11,6 +11,7 @@
 #include "scheduler/admin/admin_service.h"
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/reputation_loop.h"
 #include "scheduler/core_loop.h"
 #include "scheduler/dispatch_service.h"
 #include "scheduler/intake_service.h"
@@ -21,6 +22,8 @@
 #include "storage/audit_store.h"
 #include "storage/connection_pool.h"
 #include "storage/constraint_store.h"
+#include "storage/event_tally.h"
+#include "storage/feedback_intake.h"
 #include "storage/entry_store.h"
 #include "storage/key_store.h"
 #include "storage/migrate.h"
@@ -107,6 +110,16 @@ OperationAdmin::KnowsPool PoolLookup(storage::PolicyStore& policies) {
     if (!stored.has_value()) return false;
     ASSIGN_OR_RETURN(const PolicyDocument policy, wire::PolicyDocumentFromJson(stored->document_json));
     return FindPool(policy, pool) != nullptr;
+  };
+}
+
+storage::FeedbackIntake::LivesOf LivesLookup(storage::PolicyStore& policies) {
+  return [&policies](const std::string& name) -> SuppressionLives {
+    const auto stored = policies.Current();
+    if (!stored.ok() || !stored->has_value()) return {};
+    const auto policy = wire::PolicyDocumentFromJson((*stored)->document_json);
+    const TenantPolicy* tenant = policy.ok() ? FindTenant(*policy, name) : nullptr;
+    return tenant == nullptr ? SuppressionLives() : tenant->suppress;
   };
 }
 
@@ -208,6 +221,17 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   KeyAdmin key_admin(*key_store, TenantLookup(*policies), live, audit, clock);
   ConstraintAdmin constraint_admin(*constraints, *policies, wire::PolicyDocumentFromJson, live, audit, clock);
   StatusAdmin status_admin(*policies, *assignments, *entries, *nodes, lister, wire::PolicyDocumentFromJson, live, clock);
+  ASSIGN_OR_RETURN(std::optional<TokenKeys> tokens, storage::ReadTokenKeys(options.token_file));
+  const auto feedback_store = storage::MakeFeedbackStore(pool);
+  const storage::FeedbackIntake feedback_intake(*feedback_store, std::move(tokens), LivesLookup(*policies));
+  const auto tally = storage::MakeEventTally(pool);
+  ReputationLoop reputation({.tally = *tally,
+                             .feedback = *feedback_store,
+                             .policies = *policies,
+                             .parse = wire::PolicyDocumentFromJson,
+                             .has_control = [&control] { return control.has_control(); },
+                             .clock = clock,
+                             .log = log});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
   ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
@@ -220,7 +244,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .suppressions = suppression_admin,
                                     .constraints = constraint_admin,
                                     .explain = explain_admin,
-                                    .queue = queue_verbs});
+                                    .queue = queue_verbs,
+                                    .feedback = feedback_intake,
+                                    .clock = clock});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service(), &tls_reports->service()}));
 
@@ -280,6 +306,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
       clock, options.drain);
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
+  reputation.Stop();
   control.Stop();
   operations.Stop();
   dispatch->Shutdown();

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread_pool.h"
+#include "scheduler/admin/feedback_verbs.h"
 #include "scheduler/admin/suppression_verbs.h"
 #include "scheduler/admin/admin_convert.h"
 #include "scheduler/admin/explain_verb.h"
@@ -49,6 +50,8 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
         constraints_(verbs.constraints),
         explain_(verbs.explain),
         queue_(verbs.queue),
+        feedback_(verbs.feedback),
+        clock_(verbs.clock),
         threads_(threads) {}
   grpc::Service& service() override { return *this; }
 
@@ -151,6 +154,13 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
+  Reactor* ReportFeedback(Context* context, const v1::ReportFeedbackRequest* request,
+                          v1::ReportFeedbackResponse* response) override {
+    return Run(context, [=, this] {
+      return scheduler::ReportFeedback(feedback_, clock_.Now(), *request, response);
+    });
+  }
+
   Reactor* ListSuppressions(Context* context, const v1::ListSuppressionsRequest* request,
                             v1::ListSuppressionsResponse* response) override {
     return Run(context, [=, this] {
@@ -245,7 +255,6 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   SLUICE_LATER(UpdateWarmup)
   SLUICE_LATER(ListReputation)
   SLUICE_LATER(OverrideHealth)
-  SLUICE_LATER(ReportFeedback)
 
  private:
   // Runs `work` on one of our threads and answers with its status.
@@ -280,6 +289,8 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   ConstraintAdmin& constraints_;
   ExplainAdmin& explain_;
   QueueVerbs& queue_;
+  const storage::FeedbackIntake& feedback_;
+  const Clock& clock_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;

@@ -10,6 +10,7 @@
 #include "scheduler/admin/queue_verbs.h"
 #include "scheduler/admin/status.h"
 #include "scheduler/admin/suppressions.h"
+#include "storage/feedback_intake.h"
 
 namespace grpc {
 class Service;
@@ -32,6 +33,8 @@ struct AdminVerbs {
   ConstraintAdmin& constraints;
   ExplainAdmin& explain;
   QueueVerbs& queue;
+  const storage::FeedbackIntake& feedback;
+  const Clock& clock;
 };
 
 // The server must be drained before the face is destroyed; what was taken is finished then. The

@@ -3,6 +3,7 @@
 
 #include "scheduler/admin/admin_service.h"
 #include "unit/admin/fakes.h"
+#include "unit/storage/fake_feedback_store.h"
 #include "unit/storage/fake_operation_store.h"
 #include "unit/storage/fake_suppression_store.h"
 #include "wire/policy_convert.h"
@@ -69,6 +70,9 @@ struct FakeScheduler {
       resolver,
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
       clock};
+  FakeFeedbackStore feedback_store;
+  storage::FeedbackIntake feedback{feedback_store, std::nullopt,
+                                   [](const std::string&) { return SuppressionLives(); }};
   std::unique_ptr<scheduler::AdminFace> face =
       scheduler::MakeAdminFace({.policy = policy,
                                 .keys = keys,
@@ -76,7 +80,9 @@ struct FakeScheduler {
                                 .suppressions = suppressions,
                                 .constraints = constraints,
                                 .explain = explain,
-                                .queue = queue});
+                                .queue = queue,
+                                .feedback = feedback,
+                                .clock = clock});
   std::unique_ptr<wire::Server> server;
 };
 

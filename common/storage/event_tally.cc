@@ -1,0 +1,148 @@
+#include "storage/event_tally.h"
+
+#include "base/status.h"
+#include "storage/feedback_sql.h"
+#include "storage/pooled_session.h"
+#include "storage/suppression_columns.h"
+#include "storage/suppression_sql.h"
+
+namespace sluice::storage {
+namespace {
+
+constexpr size_t kMostDetailBytes = 512;
+
+TallyCount CountOf(const pqxx::row& row) {
+  return {.source = StringOf(row[0]),
+          .provider = StringOf(row[1]),
+          .tenant = StringOf(row[2]),
+          .kind = StringOf(row[3]),
+          .reply_class = StringOf(row[4]),
+          .count = IntOf<int64_t>(row[5]),
+          .last_at = InstantOf(row[6]),
+          .last_reply = StringOf(row[7])};
+}
+
+Parameters CountParameters(const std::vector<TallyCount>& counts) {
+  BinaryArray<Text> source, provider, tenant, kind, reply_class, last_reply;
+  BinaryArray<int64_t> count;
+  BinaryArray<Instant> last_at;
+  for (const TallyCount& one : counts) {
+    source.Add(one.source);
+    provider.Add(one.provider);
+    tenant.Add(one.tenant);
+    kind.Add(one.kind);
+    reply_class.Add(one.reply_class);
+    count.Add(one.count);
+    last_at.Add(one.last_at);
+    last_reply.Add(one.last_reply);
+  }
+  Parameters parameters;
+  parameters.Add(source).Add(provider).Add(tenant).Add(kind).Add(reply_class).Add(count);
+  parameters.Add(last_at).Add(last_reply);
+  return parameters;
+}
+
+class PostgresEventTally final : public EventTally {
+ public:
+  explicit PostgresEventTally(ConnectionPool& pool) : pool_(pool) {}
+
+  absl::StatusOr<Tally> Take(const std::map<std::string, SuppressionLife>& lives, int limit) override {
+    ASSIGN_OR_RETURN(const std::vector<int> shards, Shards());
+    Tally all;
+    for (const int shard : shards) {
+      ASSIGN_OR_RETURN(Tally one, InTransaction<Tally>(pool_, "tally events", [&](auto& tx) {
+                         return TakeShard(tx, shard, lives, limit);
+                       }));
+      all.counts.insert(all.counts.end(), one.counts.begin(), one.counts.end());
+      all.suppressed += one.suppressed;
+      all.is_all = all.is_all && one.is_all;
+    }
+    return all;
+  }
+
+  absl::StatusOr<std::vector<TallyCount>> Read(Instant from, const std::string& source,
+                                               const std::string& provider) override {
+    using Counts = std::vector<TallyCount>;
+    return InTransaction<Counts>(
+        pool_, "read tally", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Counts> {
+          Counts counts;
+          for (const pqxx::row& row : tx.exec_params(sql::kTallyRead, ToMicros(from), source, provider)) {
+            counts.push_back(CountOf(row));
+          }
+          return counts;
+        });
+  }
+
+  absl::Status Forget(Instant before) override {
+    return RunTransaction(pool_, "forget tally", [&](pqxx::transaction_base& tx) {
+      tx.exec_params0(sql::kTallyForget, ToMicros(before));
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  absl::StatusOr<std::vector<int>> Shards() {
+    using Numbers = std::vector<int>;
+    return InTransaction<Numbers>(
+        pool_, "list shards", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Numbers> {
+          Numbers shards;
+          for (const pqxx::row& row :
+               tx.exec("select shard from shard_lease where shard >= 0 order by shard")) {
+            shards.push_back(IntOf<int32_t>(row[0]));
+          }
+          return shards;
+        });
+  }
+
+  absl::StatusOr<Tally> TakeShard(pqxx::transaction_base& tx, int shard,
+                                  const std::map<std::string, SuppressionLife>& lives, int limit) {
+    Tally tally;
+    const pqxx::row range = tx.exec_params1(sql::kTallyRange, shard, limit);
+    if (range[1].is_null()) return tally;
+    const auto from = IntOf<int64_t>(range[0]), to = IntOf<int64_t>(range[1]);
+    tally.is_all = to - from < limit;
+    // Another one was faster: its sums are in its own transaction.
+    if (tx.exec_params(sql::kTallyDone, shard, to).empty()) return tally;
+    bool any_bad = false;
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyCounts, shard, from, to)) {
+      tally.counts.push_back(CountOf(row));
+      const TallyCount& last = tally.counts.back();
+      any_bad = any_bad || (last.kind == "bounced" && last.reply_class == "rcpt_bad");
+    }
+    if (!tally.counts.empty()) {
+      tx.exec_params(sql::kTallyAdd, CountParameters(tally.counts).dynamic());
+    }
+    if (any_bad) tally.suppressed = Suppress(tx, shard, from, to, lives);
+    return tally;
+  }
+
+  static int Suppress(pqxx::transaction_base& tx, int shard, int64_t from, int64_t to,
+                      const std::map<std::string, SuppressionLife>& lives) {
+    std::vector<Suppression> bad;
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyBounces, shard, from, to)) {
+      const auto life = lives.find(StringOf(row[0]));
+      if (life == lives.end() || !life->second.is_on) continue;
+      Suppression& one = bad.emplace_back();
+      one = {.tenant = life->first,
+             .address = StringOf(row[1]),
+             .reason = SuppressionReason::kBounce,
+             .detail = StringOf(row[3]).substr(0, kMostDetailBytes),
+             .created_at = InstantOf(row[2])};
+      if (life->second.age) one.expires_at = one.created_at + *life->second.age;
+    }
+    if (bad.empty()) return 0;
+    tx.exec(sql::kSuppressionLock);
+    return static_cast<int>(
+        tx.exec_params(sql::kAddSuppressions, SuppressionParameters(bad).dynamic()).size());
+  }
+
+  ConnectionPool& pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventTally> MakeEventTally(ConnectionPool& pool) {
+  return std::make_unique<PostgresEventTally>(pool);
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,99 @@
+// Statements about feedback and about what events add up to. Internal.
+#pragma once
+
+namespace sluice::storage::sql {
+
+// The attempt that counts is the one that was delivered, else the last. What is still queued and was
+// never tried is found by its entry.
+inline constexpr const char* kMatchFeedback = R"sql(
+select k.n, f.message_id, f.queue_entry_id, f.tenant, f.stream, f.campaign, f.recipient, f.pool,
+       f.provider, f.source, f.metadata
+from unnest($1::bigint[], $2::bigint[], $3::text[]) with ordinality
+       as k(message_id, queue_entry_id, recipient, n)
+cross join lateral (
+  select * from (
+    (select e.message_id, e.queue_entry_id, e.tenant, e.stream, e.campaign, e.recipient, e.pool,
+            e.provider, e.source, e.metadata
+     from event e
+     where e.message_id = k.message_id
+       and case when k.queue_entry_id <> 0 then e.queue_entry_id = k.queue_entry_id
+                else lower(e.recipient collate "C") = k.recipient end
+     order by e.kind = 'delivered' desc, e.source <> '' desc, e.seq desc limit 1)
+    union all
+    (select q.message_id, q.id, q.tenant, q.stream, q.campaign, q.recipient, '', '', q.last_source,
+            q.metadata
+     from queue_entry q
+     where q.id between k.message_id and k.message_id + 65535 and q.message_id = k.message_id
+       and case when k.queue_entry_id <> 0 then q.id = k.queue_entry_id
+                else lower(q.recipient collate "C") = k.recipient end
+     limit 1)) found
+  limit 1) f)sql";
+
+inline constexpr const char* kTellFeedback = R"sql(
+insert into feedback_told (digest, told_at)
+select digest, timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+from (select distinct digest from unnest($1::uuid[]) digest order by digest) d
+on conflict do nothing
+returning digest)sql";
+
+inline constexpr const char* kForgetFeedback =
+    "delete from feedback_told where ctid = any(array(select ctid from feedback_told"
+    " where told_at < timestamptz 'epoch' + $1::bigint * interval '1 microsecond' limit 10000))";
+
+// ---- what events add up to ----
+
+inline constexpr const char* kTallyRange = R"sql(
+select f.seq, (select max(p.seq) from (select e.seq from event e
+               where e.shard = $1::smallint and e.seq > f.seq order by e.seq limit $2::int) p)
+from (select coalesce((select seq from event_tally where shard = $1::smallint),
+                      (select event_floor from shard_lease where shard = $1::smallint), 0) as seq) f)sql";
+
+inline constexpr const char* kTallyCounts = R"sql(
+select source, provider, tenant, kind, reply_class, count(*), micros(max(occurred_at)),
+       (array_agg(trim(reply_code || ' ' || enhanced_status || ' ' || reply) order by seq desc))[1]
+from event
+where shard = $1::smallint and seq > $2::bigint and seq <= $3::bigint and source <> ''
+  and kind in ('delivered', 'deferred', 'bounced', 'complained', 'bounced_later')
+group by source, provider, tenant, kind, reply_class)sql";
+
+// Those whose tenant says so: $4 tenants, $5 how long in microseconds (null = for ever).
+inline constexpr const char* kTallyBounces = R"sql(
+select distinct on (e.tenant, lower(e.recipient collate "C"))
+       e.tenant, lower(e.recipient collate "C"), micros(e.occurred_at),
+       trim(e.reply_code || ' ' || e.enhanced_status || ' ' || e.reply)
+from event e
+where e.shard = $1::smallint and e.seq > $2::bigint and e.seq <= $3::bigint
+  and e.kind = 'bounced' and e.reply_class = 'rcpt_bad' and e.recipient <> '' and e.stage <> 'dns'
+order by e.tenant, lower(e.recipient collate "C"), e.seq desc)sql";
+
+inline constexpr const char* kTallyDone =
+    "insert into event_tally (shard, seq) values ($1::smallint, $2::bigint)"
+    " on conflict (shard) do update set seq = excluded.seq where event_tally.seq < excluded.seq"
+    " returning 1";
+
+inline constexpr const char* kTallyAdd = R"sql(
+insert into reputation_count as c (bucket_at, source, provider, tenant, kind, reply_class, count,
+                                   last_at, last_reply)
+select date_bin('5 minutes', n.last_at, timestamptz 'epoch'), n.source, n.provider, n.tenant, n.kind,
+       n.reply_class, n.count, n.last_at, n.last_reply
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+            $7::timestamptz[], $8::text[])
+       as n(source, provider, tenant, kind, reply_class, count, last_at, last_reply)
+order by 1, 2, 3, 4, 5, 6
+on conflict (bucket_at, source, provider, tenant, kind, reply_class) do update
+set count = c.count + excluded.count, last_at = greatest(c.last_at, excluded.last_at),
+    last_reply = excluded.last_reply)sql";
+
+inline constexpr const char* kTallyRead = R"sql(
+select source, provider, tenant, kind, reply_class, sum(count)::bigint, micros(max(last_at)),
+       (array_agg(last_reply order by last_at desc))[1]
+from reputation_count
+where bucket_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
+  and ($2 = '' or source = $2) and ($3 = '' or provider = $3)
+group by source, provider, tenant, kind, reply_class)sql";
+
+inline constexpr const char* kTallyForget =
+    "delete from reputation_count where ctid = any(array(select ctid from reputation_count"
+    " where bucket_at < timestamptz 'epoch' + $1::bigint * interval '1 microsecond' limit 10000))";
+
+}  // namespace sluice::storage::sql
