@@ -88,7 +88,14 @@ class Recipients {
     if (request_.recipients.size() > 1 && !seen_.insert(address->ToString()).second) {
       return refuse("duplicate", "the address stands earlier in the list: one of them is enough");
     }
+    std::string metadata = recipient.metadata.empty()
+                               ? common_metadata_
+                               : EncodeJsonMap(Overlay(request_.metadata, recipient.metadata));
     if (suppressions_.Contains(tenant_.name, address->ToString())) {
+      // Its event is told all the same.
+      checked.message.suppressed.push_back({.address = address->ToString(),
+                                            .domain = std::string(address->domain()),
+                                            .metadata_json = std::move(metadata)});
       return refuse("suppressed",
                     "the address bounced, complained, unsubscribed or was suppressed by an operator; "
                     "`sluicectl suppression list` says which");
@@ -96,9 +103,7 @@ class Recipients {
     checked.message.recipients.push_back(
         {.address = address->ToString(),
          .domain = std::string(address->domain()),
-         .metadata_json = recipient.metadata.empty()
-                              ? common_metadata_
-                              : EncodeJsonMap(Overlay(request_.metadata, recipient.metadata)),
+         .metadata_json = std::move(metadata),
          .merge_values_json = request_.merge ? EncodeJsonMap(recipient.merge_values) : "",
          .engagement = static_cast<int16_t>(recipient.engagement),
          .dsn_notify = recipient.dsn_notify});

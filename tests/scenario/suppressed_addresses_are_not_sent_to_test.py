@@ -13,6 +13,8 @@ class Suppressed(Scenario):
         alone = self.client.submit(submission(MAIL, "No@a.d.test"))
         self.assertTrue(alone.message_id)
         self.assertEqual([v.reason for v in alone.refused], ["suppressed"])
+        told = "select count(*) from event where kind = 'suppressed' and lower(recipient) = 'no@a.d.test' and tenant = 'shop'"
+        wait_for(lambda: self.trial.local.sql(told) == [["2"]], "an event for each suppressed recipient")
         self.suppression("remove", "no@a.d.test", "--tenant", "shop")
         self.assertEqual(len(self.client.submit(submission(MAIL, "no@a.d.test")).refused), 0)
         self.trial.wait_accepted(2)

@@ -90,6 +90,8 @@ TEST_F(SubmitTest, ASuppressedRecipientIsAVerdictAndTheOthersAreSentTo) {
   ASSERT_THAT(checked.refused, SizeIs(1));
   EXPECT_EQ(checked.refused[0].index, 0);
   EXPECT_EQ(checked.refused[0].reason, "suppressed");
+  ASSERT_THAT(checked.message.suppressed, SizeIs(1)) << "what becomes an event";
+  EXPECT_EQ(checked.message.suppressed[0].address, "user@example.com");
 }
 
 TEST_F(SubmitTest, AMessageWhoseLastRecipientIsSuppressedIsAcceptedAndHasNobodyLeft) {
