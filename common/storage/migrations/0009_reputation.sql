@@ -23,19 +23,3 @@ create table reputation_count (
   last_reply text not null,
   primary key (bucket_at, source, provider, tenant, kind, reply_class)
 );
-
--- Health as decided last: so that the owner of `control` goes on where the one before stopped. provider '' = the
--- source as a whole.
-create table source_health (
-  source text not null,
-  provider text not null,
-  state text not null constraint health_is_known
-    check (state in ('healthy', 'watch', 'throttled', 'suspended', 'quarantined')),
-  score double precision not null,
-  evidence text not null,               -- lines, worst first
-  since timestamptz not null,
-  until timestamptz,                    -- when the restriction ends and probes begin
-  level smallint not null default 0,    -- how often in a row it was restricted
-  by_operator text not null default '', -- reason of an override; '' = judged
-  primary key (source, provider)
-);
