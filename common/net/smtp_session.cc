@@ -301,6 +301,12 @@ asio::awaitable<TransactionResult> SmtpSession::Send(const SmtpTransaction& tran
 asio::awaitable<void> SmtpSession::Quit() { return impl_->Quit(); }
 void SmtpSession::Abort() { impl_->connection_.Abort(); }
 bool SmtpSession::is_reusable() const { return impl_->transactor_.is_reusable(); }
+
+bool SmtpSession::IsStillOpen() {
+  if (is_reusable() && impl_->connection_.IsQuiet()) return true;
+  impl_->connection_.Close();
+  return false;
+}
 bool SmtpSession::is_past_dot() const { return impl_->transactor_.is_past_dot(); }
 size_t SmtpSession::transaction_count() const { return impl_->transaction_count_; }
 const Extensions& SmtpSession::extensions() const { return impl_->extensions_; }

@@ -1,8 +1,8 @@
 // The SMTP client: one connection from a given source to one MX host, and the transactions on it.
 //
-//   Open:  connect ─▶ greeting ─▶ EHLO (or HELO) ─▶ [STARTTLS ─▶ handshake ─▶ EHLO] ─▶ [AUTH] ─▶ ready
-//   Send:  ready ─▶ MAIL, RCPT…, DATA or BDAT ─▶ content ─▶ replies ─▶ ready, or closed
-//   Quit:  ready ─▶ QUIT ─▶ closed
+//   Open:  connect ─▶ greeting ─▶ EHLO (or HELO) ─▶ [STARTTLS ─▶ handshake ─▶ EHLO] ─▶ [AUTH] ─▶
+//   ready Send:  ready ─▶ MAIL, RCPT…, DATA or BDAT ─▶ content ─▶ replies ─▶ ready, or closed Quit:
+//   ready ─▶ QUIT ─▶ closed
 //
 // A refusal is a value (SmtpOutcome), never a Status. A session belongs to one executor with one
 // thread; one coroutine at a time uses it. It decides nothing: which host, when, again or not is
@@ -65,9 +65,9 @@ enum class TraceDirection : uint8_t { kSent, kReceived, kNote };
 using TraceHook = std::function<void(TraceDirection, std::string_view line)>;
 
 struct SmtpSessionOptions {
-  std::string ehlo;     // name that this source says
-  std::string mx_host;  // name of the peer
-  TlsRequirement tls;   // without a server_name: mx_host
+  std::string ehlo;                   // name that this source says
+  std::string mx_host;                // name of the peer
+  TlsRequirement tls;                 // without a server_name: mx_host
   std::optional<ProxyAddress> proxy;  // what binds the source, if this host does not
   std::optional<SmtpCredentials> credentials;
   TlsContext* tls_context = nullptr;  // outlives the session; may be null with kOff
@@ -89,8 +89,8 @@ struct SmtpTransaction {
   std::string_view return_path;                  // without <>; empty = null sender
   std::span<const std::string_view> recipients;  // without <>; 1 to kMaxRecipientsPerTransaction
   TransactionContent content;
-  // What the sender wants of notifications, said where the peer offers DSN: `dsn_notify` by recipient
-  // (bits of smtp/dsn_request.h), or empty.
+  // What the sender wants of notifications, said where the peer offers DSN: `dsn_notify` by
+  // recipient (bits of smtp/dsn_request.h), or empty.
   DsnReturn dsn_return = DsnReturn::kNone;
   std::string_view dsn_envelope_id;
   std::span<const uint8_t> dsn_notify;
@@ -159,6 +159,9 @@ class SmtpSession {
   void Abort();
 
   bool is_reusable() const;
+  // To ask of an idle connection before mail is given to it: false, and closed, if the peer has
+  // closed it or said something unasked (421 before it does).
+  bool IsStillOpen();
   // During Send: the last byte of content has been handed to the network, the reply is awaited. A
   // drain waits for these and aborts the others.
   bool is_past_dot() const;

@@ -227,7 +227,8 @@ asio::awaitable<bool> Connection::Idle() {
   co_await wake_.async_wait(kAsTuple);
   if (is_woken_) {
     path_.WokeUp();
-    co_return true;
+    // A peer that restarts closes all its idle connections: the first message must not try each.
+    co_return session_->IsStillOpen();
   }
   if (is_idle_) path_.NoLongerIdle(*this);
   co_return false;

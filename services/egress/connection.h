@@ -48,7 +48,7 @@ class Connection {
   asio::awaitable<bool> Sign(Shipment& shipment);
   void Settle(Shipment shipment, TransactionResult result, AttemptFacts facts);
   void SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts);
-  // Waits for Wake. False: nothing came.
+  // Waits for Wake. False: nothing came, or the peer has gone meanwhile.
   asio::awaitable<bool> Idle();
   bool MayServeMore() const;
   // For the report to the recipient's domain: once for each domain that uses the session.

@@ -176,10 +176,16 @@ class Trial:
         """DNS, sink, PostgreSQL; no service yet."""
         dns = self.start_dns(records, dns)
         (port,) = free_ports(1)
-        self.sink = Sink(self, port, **(sink or {}))
+        self.sink_options = sink or {}
+        self.sink = Sink(self, port, **self.sink_options)
         self.local = Local(self.dir, dns=dns, smtp_port=port, profile=self.profile, bin_dir=self.bin)
         self.local.start_postgres()
         return self.local
+
+    def restart_sink(self):
+        """A sink that has seen nothing yet, in the old one's place; every connection ends."""
+        self.sink.stop()
+        self.sink = Sink(self, self.local.smtp_port, **self.sink_options)
 
     def start(self, policy=POLICY, records=(), sink=None, schedulers=1, egress=None, ingest=None, scheduler=None, dns=(), bound=None):
         """Everything, with the policy applied and its sources bound (`bound` of them, where not all can be)."""

@@ -2,7 +2,7 @@
 messages, and one that closes idle connections: only the message in flight is touched, and only content that was sent whole may
 arrive twice, which is counted."""
 from peers import QUICK, Peers
-from scenario import submission, MAIL, unittest
+from scenario import Scenario, submission, wait_for, MAIL, unittest
 
 SCRIPT = """
 rules:
@@ -71,6 +71,23 @@ class Endings(Peers):
             (event,) = self.wait_events(to)
             self.assertEqual((event["kind"], event["attempt"]), ("delivered", 1))
             self.assertEqual(len(self.events_of(to)), 1)
+
+
+class Restart(Scenario):
+    """A peer that restarts closes every idle connection at once."""
+
+    def send_all(self, addresses):
+        for outcome in self.client.submit_many(submission(MAIL, to) for to in addresses):
+            self.assertFalse(outcome.HasField("error"), outcome.error.message)
+        self.trial.wait_empty(60)
+
+    def test_many_idle_connections_that_died_delay_no_message(self):
+        self.send_all("u%d@d%d.d.test" % (i, i % 20) for i in range(600))
+        wait_for(lambda: self.trial.sink.stats()["open_connections"] >= 8, "idle connections", 30)
+        self.trial.restart_sink()
+        self.send_all("v%d@d%d.d.test" % (i, i % 20) for i in range(40))
+        self.assertEqual(self.trial.sink.accepted(), 40)
+        self.assertEqual(self.events("deferred"), [])
 
 
 if __name__ == "__main__":
