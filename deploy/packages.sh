@@ -11,7 +11,7 @@ build=(build-essential cmake ninja-build ccache mold pkg-config protobuf-compile
   libzstd-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libpsl-dev python3 python3-yaml
   libgtest-dev
   libgmock-dev libbenchmark-dev)
-test=(postfix libclang-rt-14-dev clang-14 python3-grpcio python3-protobuf python3-xxhash python3-dkim python3-nacl knot prometheus git procps iproute2)
+test=(postfix strace libclang-rt-14-dev clang-14 python3-grpcio python3-protobuf python3-xxhash python3-dkim python3-nacl knot prometheus git procps iproute2)
 
 case "${1:-test}" in
   image) wanted=("${image[@]}") ;;

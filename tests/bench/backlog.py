@@ -6,11 +6,11 @@ import pathlib
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
+from meter import Peak, memory_mb  # noqa: E402
 from trial import Failure, Trial, wait_for  # noqa: E402
 
 WRITER = 9_000_000  # No ingest has it.
@@ -46,13 +46,6 @@ select %(base)d + n, %(base)d + n - (n - 1) %% 100, now() - interval '1 minute',
        (select max(part) from content_partition where dropped_at is null), 1, 'shop', 'marketing', 'c' || (n / 100) %% 10,
        'b' || n %% %(domains)d || '.d.test', 'shop.example', 'u' || n || '@b' || n %% %(domains)d || '.d.test'
 from generate_series(%(first)d, %(last)d) n"""
-
-
-def rss_mb(pid, key="VmRSS:"):
-    for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) / 1024
-    return 0
 
 
 def begin(preset):
@@ -118,20 +111,10 @@ def first_delivery(trial, shards):
 def cancel(trial, campaign):
     """Entries, seconds, and the scheduler's memory before and at its peak."""
     pid = trial.local["scheduler"].pid
-    before, peak, over = rss_mb(pid), [rss_mb(pid)], threading.Event()
-
-    def watch():
-        while not over.wait(0.2):
-            peak[0] = max(peak[0], rss_mb(pid))
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    began = time.monotonic()
-    try:
+    before, began = memory_mb(pid), time.monotonic()
+    with Peak(lambda: memory_mb(pid), 0.2) as peak:
         answer = json.loads(trial.local.ctl("cancel", "--campaign", campaign, "--reason", "benchmark", "--wait", "--json").stdout)
-    finally:
-        over.set()
-        watcher.join()
-    return int(answer["done_count"]), time.monotonic() - began, before, peak[0]
+    return int(answer["done_count"]), time.monotonic() - began, before, peak.most
 
 
 def main():
@@ -157,7 +140,7 @@ def main():
             print("pair %d: %.0f/s beside the backlog, %.0f/s without: %.3f" % (pair + 1, rates[id(full)], rates[id(empty)], shares[-1]),
                   flush=True)
         pid = full.local["scheduler"].pid
-        print("resident set of the scheduler with %d waiting: %.0f MB (peak %.0f MB)" % (loaded, rss_mb(pid), rss_mb(pid, "VmHWM:")))
+        print("resident set of the scheduler with %d waiting: %.0f MB (peak %.0f MB)" % (loaded, memory_mb(pid), memory_mb(pid, "VmHWM")))
         seconds = first_delivery(full, shards)
         wait_for(lambda: entries_known(full) >= loaded * 0.9, "the index after the restart", 900, 0.5)
         count, took, before, peak = cancel(full, "c3")

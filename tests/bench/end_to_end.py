@@ -9,37 +9,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
+from meter import cpu_us, family, memory_mb  # noqa: E402
 from trial import Failure, Trial, wait_for  # noqa: E402
-
-TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
-
-
-def cpu_us(pid):
-    """User and system time of a process and of its children that have ended."""
-    try:
-        fields = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0
-    return sum(int(fields[i]) for i in (11, 12, 13, 14)) * TICK_US
-
-
-def children(parent):
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
-                    found.append(int(entry.name))
-            except OSError:
-                pass
-    return found
-
-
-def rss_mb(pid):
-    for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0
 
 
 class Meter:
@@ -52,7 +23,7 @@ class Meter:
     def read(self):
         local = self.trial.local
         cpu = {s.name: cpu_us(s.pid) for s in local.services.values()}
-        cpu["postgres"] = sum(map(cpu_us, [self.postmaster, *children(self.postmaster)]))
+        cpu["postgres"] = sum(map(cpu_us, family(self.postmaster)))
         cpu["sink"] = cpu_us(self.trial.sink.child.process.pid)
         lsn, syncs = local.sql("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, wal_sync from pg_stat_wal")[0]
         return {"cpu": cpu, "wal": int(lsn), "fsync": int(syncs)}
@@ -89,7 +60,7 @@ def row(trial, name, messages, more):
     print("  CPU us/message  " + "  ".join("%s %.1f" % (k, v) for k, v in sorted(cpu.items())) + "  all %.1f" % sum(cpu.values()))
     print("  WAL bytes/message %.0f   fsyncs/message %.3f" % ((after["wal"] - before["wal"]) / messages,
                                                           (after["fsync"] - before["fsync"]) / messages))
-    print("  resident MB  " + "  ".join("%s %.0f" % (s.name, rss_mb(s.pid)) for s in trial.local.services.values()))
+    print("  resident MB  " + "  ".join("%s %.0f" % (s.name, memory_mb(s.pid)) for s in trial.local.services.values()))
     return rate
 
 

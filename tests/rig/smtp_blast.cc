@@ -1,6 +1,7 @@
-// smtp-blast: how fast the sink is, and nothing else. Kept connections, each with a number of
-// transactions under way, every one in a single write (MAIL, RCPT and BDAT, or DATA with the
-// content sent ahead). One thread.
+// smtp-blast: mail into an SMTP server as fast as it takes it, to measure the sink or another MTA.
+// Kept connections, each with a number of transactions under way: with BDAT every one is a single
+// write; with DATA (RFC 2920: the last of its group) the content follows the 354, and one is under
+// way. One thread.
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,12 +9,15 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <iostream>
+#include <optional>
+#include <random>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "rig/address.h"
 #include "rig/latency.h"
+#include "rig/load_message.h"
 
 namespace sluice::rig {
 namespace {
@@ -21,11 +25,14 @@ namespace {
 struct Options {
   std::string target;
   uint64_t messages = 200'000, connections = 20, depth = 1, size = 10'240;
+  std::string corpus, from = "a@shop.example";
   bool data = false, tokens = false;
 };
 
 struct Client {
   int fd = -1;
+  std::string content;      // of the transaction under way, to follow the 354
+  SteadyInstant begun{};    // that transaction, at MAIL
   uint64_t unanswered = 0;  // transactions
   int replies = 0;          // of the oldest transaction, seen
   std::string reply;        // part of a line
@@ -43,8 +50,9 @@ std::string Body(uint64_t size) {
 
 class Blast {
  public:
-  explicit Blast(const Options& options)
-      : options_(options), body_(Body(options.size)), epoll_(epoll_create1(0)) {}
+  // `maker` null: the same lines in every message.
+  Blast(const Options& options, const MessageMaker* maker)
+      : options_(options), maker_(maker), body_(Body(options.size)), epoll_(epoll_create1(0)) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(const SocketAddress target, SocketAddress::Parse(options_.target));
@@ -59,6 +67,7 @@ class Blast {
     }
     return absl::OkStatus();
   }
+  const LatencyHistogram& accepted() const { return accepted_; }
 
  private:
   absl::Status Connect(Client& client, const SocketAddress& target) {
@@ -84,22 +93,29 @@ class Blast {
     return Fill(client);
   }
 
-  void AppendTransaction(std::string& out) {
+  void MakeContent(uint64_t number, std::string& out) {
+    if (maker_ != nullptr) return maker_->Content({number, clock_.Now()}, out);
+    out.clear();
+    if (options_.tokens) Append(out, "X-Rig-Token: ", MakeToken(clock_.Now(), number), "\r\n");
+    out += body_;
+  }
+
+  void AppendTransaction(Client& client) {
     const uint64_t number = started_++;
-    Append(out, "MAIL FROM:<a@shop.example>\r\nRCPT TO:<u", number, "@d", number % 100,
-           ".test>\r\n");
-    std::string token;
-    if (options_.tokens) token = Cat("X-Rig-Token: ", MakeToken(clock_.Now(), number), "\r\n");
+    client.begun = clock_.Steady();
+    MakeContent(number, client.content);
+    Append(client.output, "MAIL FROM:<", options_.from, ">\r\nRCPT TO:<u", number, "@d",
+           number % 100, ".d.test>\r\n");
     if (options_.data) {
-      Append(out, "DATA\r\n", token, body_, ".\r\n");
+      client.output += "DATA\r\n";
     } else {
-      Append(out, "BDAT ", token.size() + body_.size(), " LAST\r\n", token, body_);
+      Append(client.output, "BDAT ", client.content.size(), " LAST\r\n", client.content);
     }
   }
 
   absl::Status Fill(Client& client) {
     while (client.unanswered < options_.depth && started_ < options_.messages) {
-      AppendTransaction(client.output);
+      AppendTransaction(client);
       ++client.unanswered;
     }
     return Flush(client);
@@ -146,19 +162,24 @@ class Blast {
     for (size_t end; (end = client.reply.find('\n', at)) != std::string::npos; at = end + 1) {
       if (client.reply[at] != '2' && client.reply[at] != '3') {
         return absl::FailedPreconditionError(
-            Cat("the sink said ", client.reply.substr(at, end - at)));
+            Cat("the server said ", client.reply.substr(at, end - at)));
       }
-      if (++client.replies < (options_.data ? 4 : 3)) continue;
+      ++client.replies;
+      if (options_.data && client.replies == 3) Append(client.output, client.content, ".\r\n");
+      if (client.replies < (options_.data ? 4 : 3)) continue;
       client.replies = 0;
       --client.unanswered;
       ++answered_;
+      if (options_.depth == 1) accepted_.Add(clock_.Steady() - client.begun);
     }
     client.reply.erase(0, at);
     return absl::OkStatus();
   }
 
   const Options& options_;
+  const MessageMaker* const maker_;
   const std::string body_;
+  LatencyHistogram accepted_;  // MAIL to the last reply; of one at a time
   SystemClock clock_;
   int epoll_;
   std::vector<Client> clients_;
@@ -172,35 +193,54 @@ double CpuMicros() {
          static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+absl::Status Measure(const Options& options) {
+  std::optional<MessageMaker> maker;
+  if (!options.corpus.empty()) {
+    ASSIGN_OR_RETURN(Corpus corpus, ReadCorpus(options.corpus));
+    const MessageShape shape{
+        .size = options.size, .domain_suffix = ".d.test", .from = options.from};
+    ASSIGN_OR_RETURN(maker, MessageMaker::Make(shape, std::random_device()(), std::move(corpus)));
+  }
+  const SystemClock clock;
+  const auto start = clock.Steady();
+  const double cpu = CpuMicros();
+  Blast blast(options, maker ? &*maker : nullptr);
+  RETURN_IF_ERROR(blast.Run());
+  const double seconds = static_cast<double>((clock.Steady() - start).count()) / 1e6;
+  const auto messages = static_cast<double>(options.messages);
+  std::cout << "{\"messages_per_s\": " << static_cast<uint64_t>(messages / seconds)
+            << ", \"client_cpu_us_per_message\": " << (CpuMicros() - cpu) / messages;
+  if (blast.accepted().count() > 0) {
+    std::cout << ", \"submit_p50_us\": " << blast.accepted().Percentile(0.5).count()
+              << ", \"submit_p99_us\": " << blast.accepted().Percentile(0.99).count();
+  }
+  std::cout << "}" << std::endl;
+  return absl::OkStatus();
+}
+
 }  // namespace
 }  // namespace sluice::rig
 
 int main(int argc, char** argv) {
   sluice::rig::Options options;
-  CLI::App app{"Sends mail to a sink as fast as it takes it, to measure the sink.", "smtp-blast"};
+  CLI::App app{"Sends mail to an SMTP server as fast as it takes it, to measure that server.",
+               "smtp-blast"};
   app.add_option("--target", options.target, "ADDR:PORT")->required();
   app.add_option("--messages", options.messages)->capture_default_str();
   app.add_option("--connections", options.connections)
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--depth", options.depth, "transactions under way on a connection")
-      ->check(CLI::Range(1, 100));
-  app.add_option("--size", options.size, "bytes of content")->check(CLI::Range(100, 100'000'000));
-  app.add_flag("--data", options.data, "DATA in place of BDAT");
+  auto* depth = app.add_option("--depth", options.depth, "transactions under way on a connection")
+                    ->check(CLI::Range(1, 100));
+  app.add_option("--size", options.size, "bytes of content")->check(CLI::Range(512, 100'000'000));
+  app.add_flag("--data", options.data, "DATA in place of BDAT")->excludes(depth);
   app.add_flag("--tokens", options.tokens, "a token in every message");
+  app.add_option("--corpus", options.corpus,
+                 "directory of *.eml: messages as sluice-load makes them");
+  app.add_option("--from", options.from, "return path")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  const sluice::SystemClock clock;
-  const auto start = clock.Steady();
-  const double cpu = sluice::rig::CpuMicros();
-  const absl::Status status = sluice::rig::Blast(options).Run();
-  const double seconds = static_cast<double>((clock.Steady() - start).count()) / 1e6;
-  if (!status.ok()) {
-    std::cerr << "smtp-blast: " << sluice::View(status.message()) << std::endl;
-    return 1;
-  }
-  const auto messages = static_cast<double>(options.messages);
-  std::cout << "{\"messages_per_s\": " << static_cast<uint64_t>(messages / seconds)
-            << ", \"client_cpu_us_per_message\": " << (sluice::rig::CpuMicros() - cpu) / messages
-            << "}" << std::endl;
-  return 0;
+  const absl::Status status = sluice::rig::Measure(options);
+  if (status.ok()) return 0;
+  std::cerr << "smtp-blast: " << sluice::View(status.message()) << std::endl;
+  return 1;
 }
