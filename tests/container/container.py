@@ -1,4 +1,5 @@
 """Builds, composes, delivers, kills, drains, refuses. See run.sh."""
+import argparse
 import json
 import os
 import pathlib
@@ -107,12 +108,11 @@ sink A 192.0.2.100
 class Docker:
     """A daemon of our own, so that nothing of the host's is touched."""
 
-    def __init__(self, directory):
-        self.dir = directory
+    def __init__(self, directory, data):
         self.socket = "unix://%s/docker.sock" % directory
         self.log = open(directory / "dockerd.log", "wb")
         self.daemon = subprocess.Popen(
-            ["dockerd", "--data-root", str(directory / "data"), "--exec-root", str(directory / "exec"), "-H", self.socket,
+            ["dockerd", "--data-root", str(data), "--exec-root", str(directory / "exec"), "-H", self.socket,
              "--pidfile", str(directory / "pid")], stdout=self.log, stderr=self.log)
         self.env = dict(os.environ, DOCKER_HOST=self.socket, DOCKER_BUILDKIT="0", COMPOSE_PROJECT_NAME=PROJECT,
                         SLUICE_POSTGRES_IMAGE="sluice-test-postgres", SLUICE_POSTGRES_PASSWORD=os.urandom(12).hex())
@@ -317,8 +317,11 @@ class Trial:
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dir", type=pathlib.Path, help="keeps the daemon's data there, so that a second run builds what has changed")
+    args = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-container-", dir="/var/tmp"))
-    docker = Docker(directory)
+    docker = Docker(directory, args.dir or directory / "data")
     tls = ROOT / "deploy/compose/tls"
     if tls.exists():
         sys.exit("container test: %s is there already: it would be used and removed" % tls)

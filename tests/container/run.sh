@@ -1,7 +1,7 @@
 #!/bin/bash
 # The images and the composed system, tried with Debian's Docker: builds deploy/Dockerfile unchanged, starts deploy/compose.yaml with mutual
 # TLS, delivers across container networks, kills and stops each service, refuses an egress with a foreign certificate. Needs root, the
-# package mirror and 6 GB. Ends `container test: ok`.
+# package mirror and 6 GB. --dir DIR keeps the images for a second run. Ends `container test: ok`.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 missing=()
