@@ -67,7 +67,9 @@ class SmtpConnection {
   void Abort();
   const TlsFacts* tls() const { return stream_->tls(); }
 
+  void SetTrace(TraceHook trace) { trace_ = std::move(trace); }
   bool is_tracing() const { return static_cast<bool>(trace_); }
+  // Line by line. Secrets must not come here.
   void TraceSent(std::string_view commands) const;
   void Note(std::string_view text) const;
 

@@ -8,6 +8,7 @@
 #include "net/proxy.h"
 #include "net/smtp_connection.h"
 #include "net/smtp_transactor.h"
+#include "net/stopwatch.h"
 #include "net/tcp_stream.h"
 #include "smtp/command.h"
 
@@ -38,6 +39,7 @@ class SmtpSession::Impl {
   SmtpReply greeting_;
   SmtpReply ehlo_reply_;
   size_t transaction_count_ = 0;
+  StageTimes times_;
 
  private:
   asio::awaitable<SmtpOutcome> ReadGreeting();
@@ -54,6 +56,7 @@ class SmtpSession::Impl {
 
   bool retry_in_plain_text_ = false;
   TlsFailure tls_failure_ = TlsFailure::kNone;
+  Stopwatch watch_;
 };
 
 asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
@@ -70,10 +73,12 @@ asio::awaitable<SmtpOutcome> SmtpSession::Impl::Start() {
 
 asio::awaitable<SmtpOutcome> SmtpSession::Impl::Secure() {
   SmtpOutcome greeted = co_await ReadGreeting();
+  times_.Add(TimedStep::kGreeting, watch_.Lap());
   if (!greeted.is_positive()) {
     co_return greeted;
   }
   SmtpOutcome ready = co_await SayHello();
+  times_.Add(TimedStep::kGreeting, watch_.Lap());
   if (!ready.is_positive() || options_.tls.mode == TlsMode::kOff) {
     co_return ready;
   }
@@ -82,6 +87,7 @@ asio::awaitable<SmtpOutcome> SmtpSession::Impl::Secure() {
     co_return MustEncrypt(options_.tls) ? RefusePlainText("STARTTLS is not offered") : ready;
   }
   SmtpOutcome secured = co_await StartTls();
+  times_.Add(TimedStep::kTls, watch_.Lap());
   if (secured.ending == Ending::kReplied && !secured.is_positive() && secured.reply.code != 421) {
     // Refused without leaving: opportunistic mail goes on in plain text.
     tls_failure_ = TlsFailure::kStarttlsNotSupported;
@@ -93,6 +99,7 @@ asio::awaitable<SmtpOutcome> SmtpSession::Impl::Secure() {
     co_return secured;
   }
   SmtpOutcome ready_again = co_await SayHello();
+  times_.Add(TimedStep::kTls, watch_.Lap());
   // With TLS 1.3 a server that turns our handshake down says so only now.
   const bool is_turned_down =
       ready_again.ending == Ending::kClosed || ready_again.ending == Ending::kMalformed;
@@ -259,19 +266,24 @@ asio::awaitable<OpenResult> SmtpSession::Open(asio::any_io_executor executor,
                                               asio::ip::tcp::endpoint peer,
                                               SmtpSessionOptions options) {
   const Duration timeout = options.timeouts.connect;
+  Stopwatch watch;
   absl::StatusOr<std::unique_ptr<Stream>> stream(absl::UnknownError(""));
   if (options.proxy.has_value()) {
     stream = co_await ConnectThroughProxy(executor, *options.proxy, source, peer, timeout);
   } else {
     stream = co_await ConnectTcp(executor, source, peer, timeout);
   }
+  const Duration connect = watch.Lap();
   if (!stream.ok()) {
     OpenResult failed;
+    failed.times.Add(TimedStep::kConnect, connect);
     failed.outcome =
         MakeFailure(Stage::kConnect, EndingOf(stream.status()), View(stream.status().message()));
     co_return failed;
   }
-  co_return co_await OpenOver(*std::move(stream), std::move(options));
+  OpenResult result = co_await OpenOver(*std::move(stream), std::move(options));
+  result.times.Add(TimedStep::kConnect, connect);
+  co_return result;
 }
 
 asio::awaitable<OpenResult> SmtpSession::OpenOver(std::unique_ptr<Stream> stream,
@@ -284,6 +296,7 @@ asio::awaitable<OpenResult> SmtpSession::OpenOver(std::unique_ptr<Stream> stream
   result.outcome = co_await impl->Start();
   result.retry_in_plain_text = impl->retry_in_plain_text();
   result.tls_failure = impl->tls_failure();
+  result.times = impl->times_;
   if (result.outcome.is_positive()) {
     result.session.reset(new SmtpSession(std::move(impl)));
   }
@@ -299,6 +312,7 @@ asio::awaitable<TransactionResult> SmtpSession::Send(const SmtpTransaction& tran
 }
 
 asio::awaitable<void> SmtpSession::Quit() { return impl_->Quit(); }
+void SmtpSession::SetTrace(TraceHook trace) { impl_->connection_.SetTrace(std::move(trace)); }
 void SmtpSession::Abort() { impl_->connection_.Abort(); }
 bool SmtpSession::is_reusable() const { return impl_->transactor_.is_reusable(); }
 

@@ -24,6 +24,7 @@
 #include "mail/disposition.h"
 #include "mail/proxy_address.h"
 #include "mail/smtp_reply.h"
+#include "mail/stage_times.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "smtp/dsn_request.h"
@@ -121,6 +122,7 @@ struct TransactionResult {
   // transaction was sent, as idle connections do: no attempt was made, use another connection.
   // recipients say kClosed at kMail.
   bool stale_connection = false;
+  StageTimes times;       // mail, rcpt, data, body
   bool reusable = false;  // another Send may follow; else Quit or drop the session
 };
 
@@ -134,6 +136,7 @@ struct OpenResult {
   bool retry_in_plain_text = false;
   // What kept the session from being encrypted as required, or, in opportunistic mode, encrypted.
   TlsFailure tls_failure = TlsFailure::kNone;
+  StageTimes times;  // connect, greeting, tls
 };
 
 class SmtpSession {
@@ -153,6 +156,8 @@ class SmtpSession {
   // 8-bit content without 8BITMIME (5.6.3), UTF-8 addresses without SMTPUTF8 (5.6.7), over SIZE
   // (5.3.4) end kLocal.
   asio::awaitable<TransactionResult> Send(const SmtpTransaction& transaction);
+  // From the next transaction on; empty: none.
+  void SetTrace(TraceHook trace);
   // Says QUIT and closes, waiting shortly for the answer. No other call may follow.
   asio::awaitable<void> Quit();
   // Ends whatever is under way with kAborted. Same thread as the session.

@@ -54,6 +54,7 @@ void SmtpTransactor::Begin(const SmtpTransaction& transaction) {
   result_ = TransactionResult();
   result_.recipients.resize(transaction.recipients.size());
   progress_.assign(transaction.recipients.size(), Progress::kUndecided);
+  watch_.Start();
   accepted_count_ = 0;
   was_content_sent_ = false;
   uses_bdat_ = peer_.chunking && options_.use_chunking;
@@ -213,7 +214,9 @@ asio::awaitable<bool> SmtpTransactor::ReadStep(const Step& step) {
   const Duration timeout = step.kind == Step::Kind::kRset   ? timeouts.rset
                            : step.kind == Step::Kind::kMail ? timeouts.mail
                                                             : timeouts.rcpt;
-  if (!co_await connection_.ReadReply(TimeoutOf(timeout))) {
+  const bool is_read = co_await connection_.ReadReply(TimeoutOf(timeout));
+  Lap(step.kind == Step::Kind::kRcpt ? TimedStep::kRcpt : TimedStep::kMail);
+  if (!is_read) {
     LoseConnection(step.kind == Step::Kind::kRcpt ? Stage::kRcpt : Stage::kMail);
     co_return false;
   }
@@ -262,7 +265,9 @@ asio::awaitable<void> SmtpTransactor::RunData(bool is_command_sent) {
   if (!is_command_sent) {
     co_await connection_.WriteCommand("DATA\r\n", options_.timeouts.block);
   }
-  if (!co_await connection_.ReadReply(TimeoutOf(options_.timeouts.data))) {
+  const bool is_read = co_await connection_.ReadReply(TimeoutOf(options_.timeouts.data));
+  Lap(TimedStep::kData);
+  if (!is_read) {
     LoseConnection(Stage::kData);
     co_return;
   }
@@ -306,7 +311,9 @@ asio::awaitable<void> SmtpTransactor::SendContent() {
 }
 
 asio::awaitable<void> SmtpTransactor::ReadFinalReply() {
-  if (!co_await connection_.ReadReply(TimeoutOf(options_.timeouts.dot))) {
+  const bool is_read = co_await connection_.ReadReply(TimeoutOf(options_.timeouts.dot));
+  Lap(TimedStep::kBody);
+  if (!is_read) {
     LoseConnection(Stage::kBody);
     co_return;
   }

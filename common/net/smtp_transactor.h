@@ -20,6 +20,7 @@
 
 #include "net/outgoing_content.h"
 #include "net/smtp_connection.h"
+#include "net/stopwatch.h"
 
 namespace sluice {
 
@@ -67,6 +68,8 @@ class SmtpTransactor {
   void DecideRest(const SmtpOutcome& outcome);
   void LoseConnection(Stage stage);
   Duration TimeoutOf(Duration timeout) const;
+  // What passed since the last lap was `step`.
+  void Lap(TimedStep step) { result_.times.Add(step, watch_.Lap()); }
 
   SmtpConnection& connection_;
   const SmtpSessionOptions& options_;
@@ -79,6 +82,7 @@ class SmtpTransactor {
 
   // State of the transaction.
   TransactionResult result_;
+  Stopwatch watch_;
   std::vector<Progress> progress_;  // by recipient
   size_t accepted_count_ = 0;
   bool is_past_dot_ = false;

@@ -8,7 +8,7 @@ namespace sluice::storage::sql {
   "shard, seq, micros(occurred_at), message_id, queue_entry_id, attempt_id, kind, attempt, "      \
   "reply_code, duration_micros, possible_duplicate, stage, tenant, stream, campaign, recipient, " \
   "pool, provider, site, source, mx_host, mx_address, enhanced_status, reply, reply_class, tls, " \
-  "egress, detail, micros(due_at), metadata"
+  "egress, detail, times, micros(due_at), metadata"
 
 // Rows of other tenants come as their numbers alone: only the last one matters, to go on from.
 inline constexpr const char* kReadEvents =

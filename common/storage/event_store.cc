@@ -34,7 +34,7 @@ StoredEvent EventOf(const pqxx::row& row) {
                                 &event.provider, &event.site,        &event.source,
                                 &event.mx_host,  &event.mx_address,  &event.enhanced_status,
                                 &event.reply,    &event.reply_class, &event.tls,
-                                &event.egress,   &event.detail};
+                                &event.egress,   &event.detail,      &event.times};
   int column = 11;
   for (std::string* text : texts) *text = StringOf(row[column++]);
   event.due_at = MaybeInstantOf(row[column++]);

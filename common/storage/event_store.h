@@ -28,7 +28,7 @@ struct StoredEvent {
   bool possible_duplicate = false;
   std::string stage{}, tenant{}, stream{}, campaign{}, recipient{}, pool{}, provider{}, site{},
       source{}, mx_host{}, mx_address{}, enhanced_status{}, reply{}, reply_class{}, tls{}, egress{},
-      detail{};
+      detail{}, times{};
   std::optional<Instant> due_at{};
   std::string metadata_json{};
 };

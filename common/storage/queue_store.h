@@ -196,7 +196,7 @@ struct Settlement {
   std::string held{};
   // Of the attempt.
   std::string stage{}, source{}, mx_host{}, mx_address{}, enhanced_status{}, reply{}, reply_class{},
-      tls{}, egress{};
+      tls{}, egress{}, times{};
   std::string pool{}, provider{}, site{}, detail{};
   int16_t reply_code = 0;
   int64_t duration_micros = 0;

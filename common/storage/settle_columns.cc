@@ -39,7 +39,7 @@ void SettleColumns::Clear() {
   ClearAll(entry_id, place, change, told, attempt_id, duration_micros, occurred_at, due_at,
            attempts, crashes, reply_code, possible_duplicate, kind, held, stage, source, mx_host,
            mx_address, enhanced_status, reply, reply_class, tls, egress, pool, provider, site,
-           detail);
+           detail, times);
   ClearAll(message_id, tenant, stream, campaign, recipient, metadata);
 }
 
@@ -71,6 +71,7 @@ void SettleColumns::Add(const Settlement& s, int16_t fence_place) {
   provider.Add(s.provider);
   site.Add(s.site);
   detail.Add(s.detail);
+  times.Add(s.times);
   if (s.change != Settlement::Change::kNone) return;
   message_id.Add(s.message_id);
   tenant.Add(s.tenant);

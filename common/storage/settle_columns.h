@@ -30,7 +30,7 @@ struct SettleColumns {
   BinaryArray<int16_t> attempts, crashes, reply_code;
   BinaryArray<bool> possible_duplicate;
   BinaryArray<Text> kind, held, stage, source, mx_host, mx_address, enhanced_status, reply,
-      reply_class, tls, egress, pool, provider, site, detail;
+      reply_class, tls, egress, pool, provider, site, detail, times;
   // Of kNone only.
   BinaryArray<int64_t> message_id;
   BinaryArray<Text> tenant, stream, campaign, recipient;

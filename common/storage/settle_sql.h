@@ -61,19 +61,22 @@ written as (
   insert into event (shard, seq, occurred_at, message_id, queue_entry_id, attempt_id, kind, attempt,
                      stage, reply_code, duration_micros, possible_duplicate, tenant, stream,
                      campaign, recipient, pool, provider, site, source, mx_host, mx_address,
-                     enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata)
+                     enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata,
+                     times)
   select s.id >> 56, s.seq, w.occurred_at, s.message_id, s.id, w.attempt_id, w.kind, w.attempts,
          w.stage, w.reply_code, w.duration_micros, w.possible_duplicate, s.tenant, s.stream,
          s.campaign, s.recipient, w.pool, w.provider, w.site, w.source, w.mx_host, w.mx_address,
-         w.enhanced_status, w.reply, w.reply_class, w.tls, w.egress, w.detail, w.due_at, s.metadata
+         w.enhanced_status, w.reply, w.reply_class, w.tls, w.egress, w.detail, w.due_at, s.metadata,
+         w.times
   from numbered s
   join unnest($4::bigint[], $8::timestamptz[], $9::smallint[], $12::text[], $13::bigint[],
               $14::bigint[], $15::timestamptz[], $16::smallint[], $17::boolean[], $18::text[],
               $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
-              $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[])
+              $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
+              $31::text[])
          as w(entry_id, due_at, attempts, source, attempt_id, duration_micros, occurred_at,
               reply_code, possible_duplicate, kind, stage, mx_host, mx_address, enhanced_status,
-              reply, reply_class, tls, egress, pool, provider, site, detail)
+              reply, reply_class, tls, egress, pool, provider, site, detail, times)
     on w.entry_id = s.id
   returning shard, seq),
 reached as materialized (select shard, max(seq) as seq from written group by shard),
@@ -99,11 +102,11 @@ with input as materialized (
       $7::smallint[], $8::smallint[], $9::boolean[], $10::text[], $11::text[], $12::text[],
       $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
       $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[],
-      $27::text[], $28::bytea[], $29::bigint[]) with ordinality
+      $27::text[], $28::bytea[], $29::text[], $30::bigint[]) with ordinality
     as i(message_id, entry_id, attempt_id, duration_micros, occurred_at, due_at, attempts,
          reply_code, possible_duplicate, kind, stage, source, mx_host, mx_address, enhanced_status,
          reply, reply_class, tls, egress, pool, provider, site, detail, tenant, stream, campaign,
-         recipient, metadata, last_seq, n)
+         recipient, metadata, times, last_seq, n)
   where i.attempt_id = 0
      or not exists (select from event e
                     where e.message_id = i.message_id and e.attempt_id = i.attempt_id)),
@@ -111,7 +114,8 @@ written as (
   insert into event (shard, seq, occurred_at, message_id, queue_entry_id, attempt_id, kind, attempt,
                      stage, reply_code, duration_micros, possible_duplicate, tenant, stream,
                      campaign, recipient, pool, provider, site, source, mx_host, mx_address,
-                     enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata)
+                     enhanced_status, reply, reply_class, tls, egress, detail, due_at, metadata,
+                     times)
   select i.message_id >> 56,
          i.last_seq + row_number() over (partition by i.message_id >> 56 order by i.n),
          i.occurred_at, i.message_id, i.entry_id, i.attempt_id, i.kind, i.attempts, i.stage,
@@ -122,7 +126,7 @@ written as (
          coalesce(nullif(i.recipient, ''), q.recipient, e.recipient, ''),
          i.pool, i.provider, i.site, i.source, i.mx_host, i.mx_address, i.enhanced_status, i.reply,
          i.reply_class, i.tls, i.egress, i.detail, i.due_at,
-         coalesce(i.metadata, q.metadata, e.metadata)
+         coalesce(i.metadata, q.metadata, e.metadata), i.times
   from input i
   left join lateral (select * from queue_entry o where o.id = i.entry_id limit 1) q on true
   left join lateral (select * from event e

@@ -137,7 +137,7 @@ class SettleCall {
     p.Add(c.attempt_id).Add(c.duration_micros).Add(c.occurred_at).Add(c.reply_code);
     p.Add(c.possible_duplicate).Add(c.kind).Add(c.stage).Add(c.mx_host).Add(c.mx_address);
     p.Add(c.enhanced_status).Add(c.reply).Add(c.reply_class).Add(c.tls).Add(c.egress).Add(c.pool);
-    p.Add(c.provider).Add(c.site).Add(c.detail);
+    p.Add(c.provider).Add(c.site).Add(c.detail).Add(c.times);
     return p;
   }
 
@@ -149,7 +149,7 @@ class SettleCall {
     p.Add(c.kind).Add(c.stage).Add(c.source).Add(c.mx_host).Add(c.mx_address);
     p.Add(c.enhanced_status).Add(c.reply).Add(c.reply_class).Add(c.tls).Add(c.egress).Add(c.pool);
     p.Add(c.provider).Add(c.site).Add(c.detail).Add(c.tenant).Add(c.stream).Add(c.campaign);
-    p.Add(c.recipient).Add(c.metadata).Add(last_seq);
+    p.Add(c.recipient).Add(c.metadata).Add(c.times).Add(last_seq);
     return p;
   }
 

@@ -96,6 +96,7 @@ void DeliveryLog::AppendLine(const DeliveryLine& line) {
   AppendWord(out, "reply_rule", line.reply_rule);
   AppendWord(out, "tls", line.tls);
   if (line.possible_duplicate) out += " possible_duplicate=true";
+  AppendWord(out, "times", line.times);
   AppendMillis(out, "duration_ms", line.duration);
   out += '\n';
 }

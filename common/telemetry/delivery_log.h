@@ -27,6 +27,7 @@ struct DeliveryLine {
   std::string_view mx_host = {}, mx_address = {};
   std::string_view stage = {}, disposition = {}, reply = {}, reply_class = {}, reply_rule = {};
   std::string_view tls = {};
+  std::string_view times = {};  // ToString(StageTimes)
   Duration duration{};
   bool possible_duplicate = false;
 };

@@ -48,6 +48,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"DispatchService/Control", Role::kEgress},
     {"DispatchService/Deliver", Role::kEgress},
     {"TlsReportService/ListTlsResults", Role::kViewer},
+    {"TraceService/Trace", Role::kOperator},
 });
 
 constexpr auto kRoles =

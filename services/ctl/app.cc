@@ -26,6 +26,7 @@ class App {
     AddSend();
     AddSuppressionVerbs();
     AddTlsReportVerbs();
+    AddTrace();
     AddQueueVerbs();
     AddOperationVerbs();
     app_.add_subcommand("status", "Services, shards, sources and who holds them, queue by provider")
@@ -220,6 +221,23 @@ class App {
     send->add_option("--key", context_.key, "API key; SLUICE_KEY");
   }
 
+  void AddTrace() {
+    CLI::App* trace = app_.add_subcommand("trace", "Live SMTP dialogs, without bodies and secrets");
+    trace->add_option("--source", trace_.source, "One of our IPs, as named in the policy");
+    trace->add_option("--domain", trace_.domain, "Of recipients");
+    trace->add_option("--for", length_, "Such as 30s; default until interrupted");
+    trace->callback([this] {
+      run_ = [this] {
+        if (!length_.empty()) {
+          const auto length = ParseDuration(length_);
+          if (!length.ok()) return RefuseUsage(context_, "--for takes a duration such as 30s");
+          trace_.length = *length;
+        }
+        return Trace(context_, trace_);
+      };
+    });
+  }
+
   void AddSuppressionVerbs() {
     CLI::App* all = app_.add_subcommand("suppression", "Addresses that are not sent to");
     all->require_subcommand(1);
@@ -333,6 +351,7 @@ class App {
   SendOptions send_;
   SuppressionOptions suppression_;
   TlsReportOptions tls_report_;
+  TraceOptions trace_;
   SuspendOptions suspend_;
   RollbackOptions rollback_;
   ExplainOptions explain_;

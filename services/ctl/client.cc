@@ -9,6 +9,7 @@
 #include "sluice/v1/admin.grpc.pb.h"
 #include "sluice/v1/submission.grpc.pb.h"
 #include "sluice/v1/tls_report.grpc.pb.h"
+#include "sluice/v1/trace.grpc.pb.h"
 #include "wire/channel.h"
 #include "wire/health.h"
 #include "wire/status.h"
@@ -154,6 +155,20 @@ absl::Status CallListTlsResults(const Context& context, const v1::ListTlsResults
   const auto stub = v1::TlsReportService::NewStub(channel);
   return WithAddress(wire::FromGrpc(stub->ListTlsResults(&call, request, response)),
                      "the scheduler (--admin, SLUICE_ADMIN)", context.admin);
+}
+
+absl::Status CallTrace(const Context& context, const v1::TraceRequest& request, Duration length,
+                       const std::function<void(const v1::TraceResponse&)>& take) {
+  ASSIGN_OR_RETURN(const auto channel, Dial(context, context.admin));
+  grpc::ClientContext call;
+  if (length > Duration(0)) call.set_deadline(std::chrono::system_clock::now() + length);
+  const auto stub = v1::TraceService::NewStub(channel);
+  const auto reader = stub->Trace(&call, request);
+  v1::TraceResponse response;
+  while (reader->Read(&response)) take(response);
+  const absl::Status status = wire::FromGrpc(reader->Finish());
+  if (length > Duration(0) && absl::IsDeadlineExceeded(status)) return absl::OkStatus();
+  return WithAddress(status, "the scheduler (--admin, SLUICE_ADMIN)", context.admin);
 }
 
 absl::Status CallSubmit(const Context& context, const v1::SubmitRequest& request,

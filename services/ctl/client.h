@@ -2,6 +2,7 @@
 // the scheduler that takes them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "ctl/context.h"
 #include "sluice/v1/admin.pb.h"
 #include "sluice/v1/tls_report.pb.h"
+#include "sluice/v1/trace.pb.h"
 
 namespace sluice::ctl {
 
@@ -54,6 +56,9 @@ class AdminClient {
 
 absl::Status CallListTlsResults(const Context& context, const v1::ListTlsResultsRequest& request,
                                 v1::ListTlsResultsResponse* response);
+// Calls `take` for what comes, until the far side ends it or `length` is over (0: never).
+absl::Status CallTrace(const Context& context, const v1::TraceRequest& request, Duration length,
+                       const std::function<void(const v1::TraceResponse&)>& take);
 // Submits with the context's key.
 absl::Status CallSubmit(const Context& context, const v1::SubmitRequest& request,
                         v1::SubmitResponse* response);

@@ -83,6 +83,13 @@ int TlsReportShow(const Context& context, const TlsReportOptions& options);
 // Submits the reports as mail; again is safe.
 int TlsReportSend(const Context& context, const TlsReportOptions& options);
 
+struct TraceOptions {
+  std::string source, domain;
+  Duration length{0};  // 0 = until interrupted.
+};
+// Live dialogs, a line each.
+int Trace(const Context& context, const TraceOptions& options);
+
 // Which mail is meant; empty fields match everything.
 struct QueueOptions {
   std::string tenant, stream, campaign, domain, provider, site, pool, source, message;

@@ -43,12 +43,14 @@ ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& ver
   }
   report->started_at = facts.started_at;
   report->duration = facts.duration;
+  report->times = facts.times;
   report->possible_duplicate = facts.is_unknown_after_dot;
   return report;
 }
 
 void LogAttempt(telemetry::DeliveryLog& log, const Entry& entry, const Report& report) {
   const std::string reply = ToString(report.reply);
+  const std::string times = ToString(report.times);
   log.Write({.queue_entry = entry.id.value(),
              .message = entry.message.value(),
              .attempt = entry.attempt,
@@ -68,6 +70,7 @@ void LogAttempt(telemetry::DeliveryLog& log, const Entry& entry, const Report& r
              .reply_class = ToString(report.reply_class),
              .reply_rule = report.reply_rule,
              .tls = report.tls_version,
+             .times = times,
              .duration = report.duration,
              .possible_duplicate = report.possible_duplicate});
 }

@@ -19,6 +19,7 @@ struct AttemptFacts {
   const TlsFacts* tls = nullptr;  // null: plain text
   Instant started_at{};
   Duration duration{0};
+  StageTimes times = {};
 };
 
 // `entry` must be begun; it is reported and done with.

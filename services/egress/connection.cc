@@ -69,6 +69,8 @@ asio::awaitable<void> Connection::Run() {
 asio::awaitable<bool> Connection::Open() {
   std::optional<OpenRequest> request = path_.NextRequest();
   if (!request.has_value()) co_return false;
+  number_ = request->connection;
+  is_traced_ = path_.around().trace.is_on();
   OpenedSession opened = co_await OpenSession(path_.around(), path_.io().get_executor(),
                                               path_.book(), *std::move(request));
   if (opened.session == nullptr) {
@@ -77,6 +79,7 @@ asio::awaitable<bool> Connection::Open() {
   }
   path_.Opened(opened);
   is_open_ = true;
+  open_times_ = opened.times;
   host_ = std::move(opened.host);
   address_ = std::move(opened.address);
   session_ = std::move(opened.session);
@@ -150,6 +153,7 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   const ContentFields& fields = shipment.entries.front()->content->fields();
   transaction.dsn_return = fields.dsn_return;
   transaction.dsn_envelope_id = fields.dsn_envelope_id;
+  UpdateTrace(*shipment.entries.front());
   transaction.dsn_notify = notify_;
   transaction.may_send = [&around, &shipment](size_t index) {
     Entry& entry = *shipment.entries[index];
@@ -160,6 +164,8 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   TransactionResult result = co_await session_->Send(transaction);
   is_sending_ = false;
   facts.tls = session_->tls();
+  facts.times = std::exchange(open_times_, StageTimes());
+  facts.times.Add(result.times);
   facts.duration = around.clock.Steady() - started;
   const bool is_reusable = result.reusable;
   const size_t before = session_->transaction_count() - 1;
@@ -173,6 +179,17 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
     Settle(std::move(shipment), std::move(result), std::move(facts));
   }
   co_return is_reusable;
+}
+
+void Connection::UpdateTrace(const Entry& first) {
+  Trace& trace = path_.around().trace;
+  if (!trace.is_on() && !is_traced_) return;
+  is_traced_ = trace.is_on();
+  session_->SetTrace(TraceOf(trace, {.connection = number_,
+                                     .source = first.source.value(),
+                                     .domain = std::string(first.recipient_domain()),
+                                     .mx_host = host_,
+                                     .mx_address = address_}));
 }
 
 void Connection::Settle(Shipment shipment, TransactionResult result, AttemptFacts facts) {

@@ -7,7 +7,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +47,8 @@ class Connection {
   asio::awaitable<bool> Sign(Shipment& shipment);
   void Settle(Shipment shipment, TransactionResult result, AttemptFacts facts);
   void SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts);
+  // Somebody began to watch this dialog, or no longer does.
+  void UpdateTrace(const Entry& first);
   // Waits for Wake. False: nothing came, or the peer has gone meanwhile.
   asio::awaitable<bool> Idle();
   bool MayServeMore() const;
@@ -58,14 +59,17 @@ class Connection {
   BoundSourcePtr source_;  // as which it was opened
   TlsMode tls_mode_;       // that the policy asked for then
   std::string host_, address_;
+  int64_t number_ = 0;  // in traces
   std::unique_ptr<SmtpSession> session_;
   TlsPlan tls_plan_;  // by which it was opened
   std::set<std::string, std::less<>> counted_domains_;
+  StageTimes open_times_;  // until the first transaction, which they count for
   // Of the transaction under way.
   std::vector<std::string_view> recipients_;
   std::vector<uint8_t> notify_;
   asio::steady_timer wake_;
   bool is_open_ = false;
+  bool is_traced_ = false;
   bool is_idle_ = false;
   bool is_woken_ = false;
   bool was_idle_ = false;  // before the transaction under way

@@ -8,6 +8,7 @@
 #include "mail/utf8.h"
 #include "smtp/dsn_request.h"
 #include "wire/policy_convert.h"
+#include "wire/stage_times.h"
 
 namespace sluice::egress {
 namespace {
@@ -90,6 +91,7 @@ void FillReport(const NumberedReport& numbered, v1::AttemptReport& out) {
   attempt.set_duration_micros(report.duration.count());
   attempt.set_possible_duplicate(report.possible_duplicate);
   out.set_retry_after_micros(report.retry_after.count());
+  *attempt.mutable_times() = wire::ToProto(report.times);
 }
 
 void FillInventory(const Inventory& inventory, v1::Inventory& out) {
@@ -252,6 +254,34 @@ v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results) {
     out.set_sessions(count);
   }
   return message;
+}
+
+std::vector<TraceFilter> FromProto(const v1::TraceOrder& order) {
+  std::vector<TraceFilter> filters;
+  for (const v1::TraceFilter& filter : order.filters()) {
+    filters.push_back({.source = filter.source(), .domain = filter.domain()});
+  }
+  return filters;
+}
+
+v1::TraceLines ToProto(const std::deque<TracedLine>& lines, int64_t dropped) {
+  v1::TraceLines out;
+  out.set_dropped(dropped);
+  for (const TracedLine& line : lines) {
+    v1::TraceLine& added = *out.add_lines();
+    added.set_at_micros(ToMicros(line.at));
+    added.set_connection(line.subject.connection);
+    added.set_source(line.subject.source);
+    added.set_domain(line.subject.domain);
+    added.set_mx_host(line.subject.mx_host);
+    added.set_mx_address(line.subject.mx_address);
+    added.set_direction(line.direction == TraceDirection::kSent ? v1::TRACE_DIRECTION_SENT
+                        : line.direction == TraceDirection::kReceived
+                            ? v1::TRACE_DIRECTION_RECEIVED
+                            : v1::TRACE_DIRECTION_NOTE);
+    added.set_text(line.text);
+  }
+  return out;
 }
 
 }  // namespace sluice::egress

@@ -10,6 +10,7 @@
 #include "egress/content_cache.h"
 #include "egress/custody.h"
 #include "egress/tls_results.h"
+#include "egress/trace.h"
 #include "egress/work.h"
 #include "mail/signing_key.h"
 #include "policy/shaping.h"
@@ -29,5 +30,7 @@ v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);
 
 v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results);
+std::vector<TraceFilter> FromProto(const v1::TraceOrder& order);
+v1::TraceLines ToProto(const std::deque<TracedLine>& lines, int64_t dropped);
 
 }  // namespace sluice::egress

@@ -99,6 +99,7 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
       identity_(IdentityOf(options)),
       // Two schedulers that change places may each use the whole credit for a moment.
       custody_(parts_.clock, static_cast<size_t>(2 * options.credit_entries)),
+      trace_(parts_.clock),
       contents_(CacheOptions(options)),
       table_(ThreadCount(options)),
       keys_(options.key_directory, options.token_file, parts_.logger),
@@ -116,6 +117,7 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .logger = parts_.logger,
               .delivery_log = parts_.delivery_log,
               .metrics = metrics_,
+              .trace = trace_,
               .options = PathOptionsOf(options),
               .on_bind_failed = [this](const SourceName& source, const absl::Status& error) {
                 asio::post(control_, [this, source, error] { BindFailed(source, error); });
@@ -231,6 +233,21 @@ void Egress::Lost(const std::shared_ptr<Session>& session) {
          {});
 }
 
+void Egress::Watched(const std::string& scheduler, std::vector<TraceFilter> filters) {
+  trace_.Watch(scheduler, std::move(filters));
+}
+
+void Egress::SendTrace() {
+  if (!trace_.is_on()) return;
+  int64_t dropped = 0;
+  const std::deque<TracedLine> lines = trace_.Take(dropped);
+  if (lines.empty() && dropped == 0) return;
+  for (const std::string& watcher : trace_.Watchers()) {
+    const auto link = links_.find(watcher);
+    if (link != links_.end()) link->second->SendTrace(lines, dropped);
+  }
+}
+
 void Egress::GiveUp(const IoThread::Filter& filter, ReturnReason reason,
                     std::function<void()> done) {
   // What came before this order is with the threads or waits for its content.
@@ -326,6 +343,7 @@ void Egress::Tick() {
     const std::lock_guard lock(intake_mutex_);
     absl::erase_if(refused_, [now](const auto& item) { return item.second <= now; });
   }
+  SendTrace();
   SetGauges();
   tick_.expires_after(kTickInterval);
   tick_.async_wait([this](const asio::error_code& error) {

@@ -70,6 +70,7 @@ class Egress final : private LinkHost {
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
+  void Watched(const std::string& scheduler, std::vector<TraceFilter> filters) override;
 
   void Admit(EntryPtr entry, std::vector<EntryPtr>& ready);
   void HandOn(std::vector<EntryPtr> ready);
@@ -88,6 +89,7 @@ class Egress final : private LinkHost {
   void LookAtKeys(SteadyInstant now);
   // To the first scheduler that listens, every few seconds.
   void TellTlsResults(SteadyInstant now);
+  void SendTrace();
   void SetGauges();
   // Waits until `is_done` or the time is over.
   template <class Predicate>
@@ -100,6 +102,7 @@ class Egress final : private LinkHost {
   EgressMetrics metrics_;
   const LinkIdentity identity_;
   Custody custody_;
+  Trace trace_;
   ContentCache contents_;
   SourceTable table_;
   KeyRing keys_;  // control thread, but for Read

@@ -150,6 +150,7 @@ asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
   }
   result_.is_bind_failure = opened.outcome.ending == Ending::kBindFailed;
   Note(opened.outcome.stage, std::move(opened.outcome.reply));
+  result_.times = opened.times;
   result_.session = std::move(opened.session);
   co_return result_.session != nullptr ? Progress::kDone : Progress::kNext;
 }
@@ -167,6 +168,11 @@ asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::add
   options.proxy = request_.source->assigned.proxy;
   options.tls_context = around_.tls;
   options.timeouts = around_.options.timeouts;
+  options.trace = TraceOf(around_.trace, {.connection = request_.connection,
+                                          .source = request_.source->assigned.name.value(),
+                                          .domain = request_.recipient_domain,
+                                          .mx_host = host,
+                                          .mx_address = address.to_string()});
   const asio::ip::tcp::endpoint peer(address,
                                      static_cast<asio::ip::port_type>(
                                          request_.smart_host != nullptr

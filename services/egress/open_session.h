@@ -24,6 +24,7 @@ struct OpenedSession {
   Stage stage = Stage::kConnect;
   SmtpReply reply;
   TlsPlan tls_plan;  // by which it was opened
+  StageTimes times;  // of the last try
 };
 
 struct OpenRequest {
@@ -34,6 +35,7 @@ struct OpenRequest {
   TlsMode tls_mode = TlsMode::kOpportunistic;  // that the policy asks for
   DomainTlsPtr tls;                            // may be null
   std::shared_ptr<const SmartHostPolicy> smart_host;  // null: the hosts are MX hosts
+  int64_t connection = 0;  // its number in traces
 };
 
 // `around` and `book` outlive the coroutine; it runs on the executor's only thread.

@@ -121,8 +121,8 @@ std::optional<OpenRequest> Path::NextRequest() const {
   request.tls_mode = WantedTls();
   request.tls = next->tls;
   request.smart_host = next->smart_host;
-  const size_t at = next->recipient.rfind('@');
-  if (at != std::string::npos) request.recipient_domain = next->recipient.substr(at + 1);
+  request.connection = around_.trace.NextConnection();
+  request.recipient_domain = next->recipient_domain();
   return request;
 }
 
@@ -240,6 +240,7 @@ void Path::FailWaiting(const OpenedSession& opened) {
     facts.mx_host = opened.host;
     facts.mx_address = opened.address;
     facts.started_at = now;
+    facts.times = opened.times;
     End(*entry, std::move(facts));
   }
 }

@@ -20,6 +20,7 @@ namespace {
 using ControlCall = ClientStream<v1::ControlRequest, v1::ControlResponse>;
 // Heartbeats that pile up unsent say nothing new.
 constexpr size_t kMostUnsentHeartbeats = 4;
+constexpr size_t kMostUnsentTraces = 3;
 // A session that lived this long was no failure: the next one is dialled at once.
 constexpr Duration kLongEnough = std::chrono::seconds(5);
 
@@ -131,6 +132,8 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
     host_.Shaped(FromProto(message.shaping()), Answer(run, message.shaping().generation()));
   } else if (message.has_recall()) {
     HandleRecall(run, message);
+  } else if (message.has_trace()) {
+    host_.Watched(address_, FromProto(message.trace()));
   } else if (message.has_shards()) {
     const auto& shards = message.shards().shards();
     run->shards = std::vector<int>(shards.begin(), shards.end());
@@ -240,6 +243,18 @@ bool SchedulerLink::Tell(const std::vector<TlsResults::Counted>& results) {
   return true;
 }
 
+void SchedulerLink::SendTrace(const std::deque<TracedLine>& lines, int64_t dropped) {
+  if (session() == nullptr) return;
+  // A scheduler that does not keep up gets the rest, not all.
+  if (run_->control->pending() >= kMostUnsentTraces) return;
+  v1::ControlRequest request;
+  *request.mutable_trace() = ToProto(lines, dropped);
+  for (v1::TraceLine& line : *request.mutable_trace()->mutable_lines()) {
+    line.set_egress_id(identity_.egress_id);
+  }
+  run_->control->Send(std::move(request));
+}
+
 std::shared_ptr<Session> SchedulerLink::session() const {
   return run_ == nullptr ? nullptr : run_->session;
 }
@@ -262,6 +277,7 @@ void SchedulerLink::EndRun(const RunPtr& run) {
   if (run->session != nullptr) {
     custody_.Close(*run->session);
     host_.Lost(run->session);
+    host_.Watched(address_, {});
     if (clock_.Steady() - run->started_at > kLongEnough) failure_count_ = 0;
   }
   DialLater();

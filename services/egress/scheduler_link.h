@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -23,6 +24,7 @@
 #include "egress/tls_results.h"
 #include "mail/signing_key.h"
 #include "policy/shaping.h"
+#include "egress/trace.h"
 
 namespace grpc {
 class Channel;
@@ -68,6 +70,8 @@ class LinkHost {
   virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                         std::function<void()> done) = 0;
   virtual void Lost(const std::shared_ptr<Session>& session) = 0;
+  // Whose dialogs somebody watches at this scheduler; none when it is lost.
+  virtual void Watched(const std::string& scheduler, std::vector<TraceFilter> filters) = 0;
 };
 
 // Belongs to the control thread. Lives in a shared_ptr, because calls that are ending refer to it.
@@ -96,6 +100,7 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   void TellDrain();
   // False: it is not connected.
   bool Tell(const std::vector<TlsResults::Counted>& results);
+  void SendTrace(const std::deque<TracedLine>& lines, int64_t dropped);
   // Ends the session and dials no more.
   void Stop();
 

@@ -18,6 +18,7 @@
 #include "egress/key_ring.h"
 #include "egress/metrics.h"
 #include "egress/tls_results.h"
+#include "egress/trace.h"
 #include "net/dns.h"
 #include "net/tls.h"
 #include "policy/shaping.h"
@@ -46,6 +47,7 @@ struct Surroundings {
   const Logger& logger;
   telemetry::DeliveryLog* delivery_log = nullptr;  // null: none is written
   EgressMetrics& metrics;
+  Trace& trace;
   PathOptions options;
   // A connection could not be bound to its source. Called from any I/O thread.
   std::function<void(const SourceName&, const absl::Status&)> on_bind_failed;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "mail/ids.h"
 #include "mail/policy_document.h"
 #include "mail/smtp_reply.h"
+#include "mail/stage_times.h"
 
 namespace sluice::egress {
 
@@ -47,6 +49,10 @@ struct Entry {
   std::shared_ptr<const DomainTls> tls;  // what the recipient's domain asks for; set before, too
   bool is_begun = false;             // TryBegin said yes: it ends in a report, whatever happens
   int stale_count = 0;  // connections that turned out to be closed when it was its turn
+
+  std::string_view recipient_domain() const {
+    return std::string_view(recipient).substr(recipient.rfind('@') + 1);
+  }
 };
 using EntryPtr = std::unique_ptr<Entry>;
 
@@ -72,6 +78,7 @@ struct Report {
   std::string tls_detail;  // why not
   Instant started_at{};
   Duration duration{0};
+  StageTimes times;
   bool possible_duplicate = false;
 };
 using ReportPtr = std::shared_ptr<const Report>;

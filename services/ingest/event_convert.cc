@@ -9,6 +9,7 @@
 #include "mail/ids.h"
 #include "sluice/v1/events.pb.h"
 #include "sluice/v1/submission.pb.h"
+#include "wire/stage_times.h"
 
 namespace sluice::ingest {
 namespace {
@@ -64,6 +65,7 @@ void SetAttempt(const storage::StoredEvent& event, v1::Attempt& out) {
   out.set_started_at_micros(ToMicros(event.occurred_at) - event.duration_micros);
   out.set_duration_micros(event.duration_micros);
   out.set_possible_duplicate(event.possible_duplicate);
+  if (!event.times.empty()) *out.mutable_times() = wire::ToProto(ParseStageTimes(event.times));
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ storage::Settlement Core::FromReport(const AttemptReport& report, const InFlight
   out.reply_class = report.reply_class;
   out.reply_code = static_cast<int16_t>(report.reply_code);
   out.tls = report.tls;
+  out.times = report.times;
   out.duration_micros = report.duration_micros;
   out.possible_duplicate = report.possible_duplicate;
   if (flight != nullptr && flight->source != kNoSource) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "wire/policy_convert.h"
+#include "wire/stage_times.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -44,6 +45,7 @@ AttemptReport ReportFrom(v1::AttemptReport& from) {
   }
   out.started_at = FromMicros(attempt.started_at_micros());
   out.duration_micros = attempt.duration_micros();
+  out.times = ToString(wire::FromProto(attempt.times()));
   out.possible_duplicate = attempt.possible_duplicate();
   out.retry_after = Duration(std::clamp<int64_t>(from.retry_after_micros(), 0, kMostRetryAfterMicros));
   return out;

@@ -90,6 +90,7 @@ class Port final : public EgressPort, public std::enable_shared_from_this<Port> 
   void SendRecall(int64_t number, const std::string& source, const std::vector<RecalledEntry>& entries) override;
   void Close() override;
 
+  void SendTrace(const v1::TraceOrder& order);
   void AttachControl(ControlStream* stream) { control_ = stream; }
   // False when the port is closed or has a Deliver stream.
   bool AttachDeliver(DeliverStream* stream);
@@ -179,6 +180,7 @@ class Face final : public DispatchFace, public v1::DispatchService::CallbackServ
   Face(Core& core, Mailbox& mailbox, const Logger& log, uint64_t incarnation, DispatchEvents events)
       : core_(core), mailbox_(mailbox), log_(log), incarnation_(incarnation), events_(std::move(events)) {}
   grpc::Service& service() override { return *this; }
+  void Watch(const v1::TraceOrder& order) override;
   void Shutdown() override;
 
   grpc::ServerBidiReactor<v1::ControlRequest, v1::ControlResponse>* Control(
@@ -213,6 +215,7 @@ class Face final : public DispatchFace, public v1::DispatchService::CallbackServ
   std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<Link>> links_;
   std::set<ControlStream*> controls_;
+  v1::TraceOrder watched_;
   bool shut_down_ = false;
 };
 
@@ -262,6 +265,12 @@ void Port::SendShaping(int64_t number, const ShapingOrder& order) {
 void Port::SendShards(const std::vector<int>& shards) {
   v1::ControlResponse message;
   message.mutable_shards()->mutable_shards()->Add(shards.begin(), shards.end());
+  SendControl(std::move(message));
+}
+
+void Port::SendTrace(const v1::TraceOrder& order) {
+  v1::ControlResponse message;
+  *message.mutable_trace() = order;
   SendControl(std::move(message));
 }
 
@@ -332,6 +341,8 @@ void ControlStream::OnReadDone(bool ok) {
     face_.events_.assignment_result(egress_id_, result.source(), result.epoch(), result.bound(), result.error());
   } else if (request_.has_tls_results()) {
     face_.events_.tls_results(RowsOf(*request_.mutable_tls_results()));
+  } else if (request_.has_trace()) {
+    face_.events_.trace(request_.trace());
   } else if (request_.has_order_result()) {
     face_.mailbox_.Post([&core = face_.core_, link = link_, number = request_.order_result().generation()] {
       core.OnOrderResult(link->session, number);
@@ -399,6 +410,7 @@ std::shared_ptr<Link> Face::Connect(const EgressHello& hello, ControlStream* str
   {
     const std::lock_guard lock(mutex_);
     links_[hello.egress_id] = link;
+    if (watched_.filters_size() > 0) link->port->SendTrace(watched_);
   }
   mailbox_.Post([this, link, hello] {
     link->session = core_.OnEgressConnected(hello, link->port);
@@ -420,6 +432,12 @@ void Face::Gone(const std::string& egress_id, const std::shared_ptr<Link>& link)
     if (it != links_.end() && it->second == link) links_.erase(it);
   }
   mailbox_.Post([this, link] { core_.OnEgressGone(link->session); });
+}
+
+void Face::Watch(const v1::TraceOrder& order) {
+  const std::lock_guard lock(mutex_);
+  watched_ = order;
+  for (const auto& [id, link] : links_) link->port->SendTrace(order);
 }
 
 void Face::Shutdown() {

@@ -16,6 +16,11 @@ namespace grpc {
 class Service;
 }
 
+namespace sluice::v1 {
+class TraceLines;
+class TraceOrder;
+}
+
 namespace sluice::scheduler {
 
 // What control wants to know beside the core. Called on gRPC threads.
@@ -25,12 +30,15 @@ struct DispatchEvents {
                      const std::string& error)>
       assignment_result;
   std::function<void(std::vector<storage::TlsResultRow>)> tls_results;
+  std::function<void(const v1::TraceLines&)> trace;
 };
 
 class DispatchFace {
  public:
   virtual ~DispatchFace() = default;
   virtual grpc::Service& service() = 0;
+  // Whose dialogs are watched from now on; to every egress, also those that connect later.
+  virtual void Watch(const v1::TraceOrder& order) = 0;
   // Ends every stream and takes no new one.
   virtual void Shutdown() = 0;
 };

@@ -10,6 +10,7 @@
 #include "net/dns.h"
 #include "scheduler/admin/admin_service.h"
 #include "scheduler/admin/tls_report_service.h"
+#include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
 #include "scheduler/control/reputation_loop.h"
 #include "scheduler/core_loop.h"
@@ -190,6 +191,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread tls_writer;
+  TraceHub traces;
   const auto dispatch = MakeDispatchFace(
       core, mailbox, log, incarnation,
       {.connected = [&](const EgressHello&) { control.Hurry(); },
@@ -199,7 +201,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
        },
        .tls_results = [&](std::vector<storage::TlsResultRow> rows) {
          tls_writer.Post([&, rows = std::move(rows)] { Store(*tls_results, rows, log); });
-       }});
+       },
+       .trace = [&](const v1::TraceLines& lines) { traces.Spread(lines); }});
+  traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   telemetry::Metrics metrics;
   Register(metrics, loop, core_metrics);
@@ -248,7 +252,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .feedback = feedback_intake,
                                     .clock = clock});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
-  ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin, {&admin->service(), &tls_reports->service()}));
+  const auto tracing = MakeTraceFace(traces);
+  ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin,
+                                                  {&admin->service(), &tls_reports->service(), &tracing->service()}));
 
   ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));
   const auto serving = [&](bool yes) {
@@ -309,6 +315,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   reputation.Stop();
   control.Stop();
   operations.Stop();
+  tracing->EndStreams();
   dispatch->Shutdown();
   admin_server->Drain(std::chrono::seconds(1));
   intake_server->Drain(std::chrono::seconds(1));

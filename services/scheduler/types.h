@@ -104,7 +104,7 @@ struct AttemptReport {
   int64_t entry_id = 0, message_id = 0, attempt_id = 0, number = 0;
   int attempt = 1;
   int disposition = 0;  // sluice.v1.Disposition
-  std::string stage, source, mx_host, mx_address, enhanced_status, reply, reply_class, tls;
+  std::string stage, source, mx_host, mx_address, enhanced_status, reply, reply_class, tls, times;
   int reply_code = 0;
   Instant started_at{};
   int64_t duration_micros = 0;

@@ -131,6 +131,9 @@ asio::awaitable<std::string> Client::Open(const Strings& words) {
   options.mx_host = "mx.example";
   options.tls.mode = ParseTlsMode(ValueOf(words, "tls=")).value_or(TlsMode::kOpportunistic);
   options.tls_context = &tls_;
+  if (const std::string user = ValueOf(words, "user="); !user.empty()) {
+    options.credentials = SmtpCredentials{.user = user, .password = ValueOf(words, "password=")};
+  }
   options.timeouts = timeouts_;
   options.use_chunking = !Has(words, "chunking=off");
   options.use_pipelining = !Has(words, "pipelining=off");
@@ -205,6 +208,10 @@ std::string Client::Judge(const Line& line) const {
   if (line.verb == "expect-tls") {
     const bool is_encrypted = opened_.session->tls() != nullptr;
     return is_encrypted == (words.front() == "yes") ? "" : "it is not so";
+  }
+  if (line.verb == "expect-trace" || line.verb == "expect-no-trace") {
+    const bool is_there = trace_.find(words.front()) != std::string::npos;
+    return is_there == (line.verb == "expect-trace") ? "" : Cat("in the trace:\n", trace_);
   }
   return "unknown expectation";
 }

@@ -31,6 +31,7 @@ TEST_F(SettleTest, EndsAnEntryAndWritesItsEvent) {
   end.reply = "ok";
   end.mx_host = "mx.example.net";
   end.duration_micros = 1234;
+  end.times = "connect:5,body:7";
 
   const SettleResult result = Settle({Take(2)}, {end});
 
@@ -40,8 +41,9 @@ TEST_F(SettleTest, EndsAnEntryAndWritesItsEvent) {
   EXPECT_EQ(Count("queue_entry"), 0);
   EXPECT_EQ(
       Query("select (shard, seq, micros(occurred_at), message_id, queue_entry_id, attempt_id, kind,"
-            " attempt, stage, reply_code, duration_micros, possible_duplicate)::text from event"),
-      Cat("(2,1,", ToMicros(kNow), ",", id, ",", id, ",42,delivered,1,body,250,1234,f)"));
+            " attempt, stage, reply_code, duration_micros, possible_duplicate, times)::text from event"),
+      Cat("(2,1,", ToMicros(kNow), ",", id, ",", id,
+          ",42,delivered,1,body,250,1234,f,\"connect:5,body:7\")"));
   EXPECT_EQ(
       Query("select (tenant, stream, campaign, recipient, source, mx_host, enhanced_status, reply,"
             " convert_from(metadata, 'UTF8'), due_at)::text from event"),
