@@ -134,6 +134,7 @@ void CheckMembers(Findings& findings, const PoolPolicy& pool, const std::string&
 
 Findings::Findings(const PolicyDocument& document)
     : policy(document),
+      catalogue(document.providers),
       tenants(IndexOf(document.tenants)),
       streams(IndexOf(document.streams)),
       sources(IndexOf(document.sources)),

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "mail/policy_document.h"
+#include "policy/provider.h"
 
 namespace sluice::check {
 
@@ -27,9 +28,12 @@ struct Findings {
   // An empty name refers to nothing, which is fine here.
   void CheckReference(std::string_view name, const NameIndex& known, std::string_view kind,
                       const std::string& path);
+  // A warning only: the catalogue grows, and a rule may be there before its provider is.
+  void CheckProvider(std::string_view name, const std::string& path);
   void CheckBounds(const std::optional<int>& value, int least, int most, const std::string& path);
 
   const PolicyDocument& policy;
+  const ProviderCatalogue catalogue;
   NameIndex tenants, streams, sources, pools, smart_hosts, retry_schedules, warmup_plans;
   std::vector<PolicyFinding> all;
 };

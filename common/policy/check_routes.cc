@@ -127,6 +127,7 @@ void CheckRoutes(Findings& findings) {
                             path + ".smart_host");
     findings.CheckReference(route.match.stream, findings.streams, "stream", path + ".match.stream");
     findings.CheckReference(route.match.tenant, findings.tenants, "tenant", path + ".match.tenant");
+    findings.CheckProvider(route.match.provider, path + ".match.provider");
     RefuseLaterFields(findings, route.match, path + ".match");
     CheckTags(findings, route.match, path + ".match");
     for (const std::string& taken : {route.match.stream, std::string()}) {

@@ -19,6 +19,7 @@ void CheckMatchNames(Findings& findings, const Match& match, const std::string& 
   findings.CheckReference(match.stream, findings.streams, "stream", path + ".stream");
   findings.CheckReference(match.source, findings.sources, "source", path + ".source");
   findings.CheckReference(match.pool, findings.pools, "pool", path + ".pool");
+  findings.CheckProvider(match.provider, path + ".provider");
 }
 
 // Limits belong to connections, which know whom they come from and where they go, and no more.
@@ -159,8 +160,10 @@ void CheckWarmupPlans(Findings& findings) {
       findings.Error(path + ".stages", "is empty; a plan has at least one stage");
     for (size_t stage = 0; stage < plans[i].stages.size(); ++stage) {
       for (const auto& [provider, cap] : plans[i].stages[stage]) {
+        const std::string below = Cat(path, ".stages[", stage, "].caps[\"", provider, "\"]");
+        if (provider != "*") findings.CheckProvider(provider, below);
         if (cap >= 0) continue;
-        findings.Error(Cat(path, ".stages[", stage, "].caps[\"", provider, "\"]"),
+        findings.Error(below,
                        "is negative; write 0 or more");
       }
     }

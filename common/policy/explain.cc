@@ -115,12 +115,17 @@ class Explainer {
 
   ExplainedMember MemberOf(const PoolPolicy& pool, const PoolMember& member) {
     ExplainedMember out{.pool = pool.name, .source = member.source, .weight = member.weight, .reserve = member.reserve};
-    out.limits = Describe(book_.Resolve({.source = member.source,
+    EffectiveLimits limits = book_.Resolve({.source = member.source,
                                          .provider = facts_.routing.provider,
                                          .site = facts_.routing.site,
                                          .domain = facts_.routing.domain,
                                          .pools = PoolsOf(member.source)},
-                                        facts_.now));
+                                        facts_.now);
+    const StreamPolicy* stream = FindStream(policy_, facts_.routing.stream);
+    if (!limits.retry_schedule.value && stream != nullptr && !stream->retry_schedule.empty()) {
+      limits.retry_schedule = {stream->retry_schedule, Cat("stream ", stream->name)};
+    }
+    out.limits = Describe(limits);
     const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
     if (now != sources_.end()) out.egress = now->egress;
     const Constraint* held = suspensions_.Holding(FactsOf(member.source, pool.name), facts_.now);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <span>
+#include <utility>
 
 namespace sluice {
 
@@ -54,36 +56,57 @@ RetrySchedules::RetrySchedules(const PolicyDocument& policy) {
   greylist_.waits = {minutes(5), minutes(10), minutes(15), minutes(30), hours(1)};
   quota_.waits = {hours(1), hours(2), hours(4), hours(8)};
   throttle_.waits = {minutes(5), minutes(5), minutes(10), minutes(15)};
-  for (const StreamPolicy& stream : policy.streams) {
-    if (stream.retry_schedule.empty()) continue;
-    for (const RetrySchedule& schedule : policy.retry_schedules) {
-      if (schedule.name == stream.retry_schedule) by_stream_.emplace(stream.name, schedule);
-    }
+  for (const RetrySchedule& schedule : policy.retry_schedules) schedules_.emplace(schedule.name, schedule);
+  for (const StreamPolicy& stream : policy.streams) by_stream_.emplace(stream.name, stream.retry_schedule);
+  std::vector<PlacedRule> rules = PlacedRules(policy);
+  std::erase_if(rules, [](const PlacedRule& placed) { return placed.rule.retry_schedule.empty(); });
+  rules_ = ShapingTable(std::move(rules));
+  if (!rules_.has_retry_schedules()) return;
+  for (const PoolPolicy& pool : policy.pools) {
+    for (const PoolMember& member : pool.members) pools_of_[member.source].push_back(pool.name);
   }
 }
 
-const RetrySchedule& RetrySchedules::For(std::string_view stream, ReplyClass reply_class) const {
-  const auto found = by_stream_.find(stream);
-  const auto usual = [&]() -> const RetrySchedule& {
-    switch (reply_class) {
-      case ReplyClass::kGreylist:
-        return greylist_;
-      case ReplyClass::kRcptQuota:
-        return quota_;
-      case ReplyClass::kThrottle:
-      case ReplyClass::kConnLimit:
-      case ReplyClass::kMsgPerConn:
-      case ReplyClass::kRcptRate:
-        return throttle_;
-      default:
-        return built_in_;
-    }
+const RetrySchedule* RetrySchedules::Named(std::string_view name) const {
+  const auto found = schedules_.find(name);
+  return found == schedules_.end() ? nullptr : &found->second;
+}
+
+const RetrySchedule& RetrySchedules::For(const RetryFacts& facts, ReplyClass reply_class) const {
+  const auto applies = [&](const RetrySchedule* schedule) {
+    if (schedule == nullptr) return false;
+    const auto& classes = schedule->reply_classes;
+    return classes.empty() || std::find(classes.begin(), classes.end(), reply_class) != classes.end();
   };
-  if (found == by_stream_.end()) return usual();
-  const auto& classes = found->second.reply_classes;
-  const bool applies =
-      classes.empty() || std::find(classes.begin(), classes.end(), reply_class) != classes.end();
-  return applies ? found->second : usual();
+  if (rules_.has_retry_schedules()) {
+    const auto pools = pools_of_.find(facts.source);
+    const Limit<std::string> by_rule = rules_.Resolve({.source = facts.source,
+                                                       .provider = facts.provider,
+                                                       .site = facts.site,
+                                                       .domain = facts.domain,
+                                                       .pools = pools == pools_of_.end() ? std::span<const std::string>()
+                                                                                         : pools->second})
+                                           .retry_schedule;
+    const RetrySchedule* named = by_rule.value ? Named(*by_rule.value) : nullptr;
+    if (applies(named)) return *named;
+  }
+  if (const auto stream = by_stream_.find(facts.stream); stream != by_stream_.end()) {
+    const RetrySchedule* named = Named(stream->second);
+    if (applies(named)) return *named;
+  }
+  switch (reply_class) {
+    case ReplyClass::kGreylist:
+      return greylist_;
+    case ReplyClass::kRcptQuota:
+      return quota_;
+    case ReplyClass::kThrottle:
+    case ReplyClass::kConnLimit:
+    case ReplyClass::kMsgPerConn:
+    case ReplyClass::kRcptRate:
+      return throttle_;
+    default:
+      return built_in_;
+  }
 }
 
 }  // namespace sluice

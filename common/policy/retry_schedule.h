@@ -6,12 +6,15 @@
 
 #include <optional>
 #include <string_view>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "mail/disposition.h"
 #include "mail/policy_document.h"
+#include "policy/shaping.h"
 
 namespace sluice {
 
@@ -35,18 +38,31 @@ constexpr bool IsExpired(Instant expires_at, Instant now) { return now >= expire
 // hours; absent when it does not say.
 std::optional<Duration> ToldWait(std::string_view reply);
 
-// Which schedule a stream's deferral follows. Immutable.
+// What was tried; empty = not known (a lookup that failed has no source).
+struct RetryFacts {
+  std::string_view stream = {}, source = {}, provider = {}, site = {}, domain = {};
+};
+
+// Which schedule a deferral follows. Immutable, thread-safe.
 class RetrySchedules {
  public:
   explicit RetrySchedules(const PolicyDocument& policy);
-  // The stream's own where it applies to this class of reply, else the built-in one of the class: a greylist is passed by coming
-  // back soon and often, a full mailbox is not emptied within minutes, and what was throttled waits for the path, not for its age.
-  // Lives as long as this object.
-  const RetrySchedule& For(std::string_view stream, ReplyClass reply_class) const;
+  // The first of these that applies to this class of reply: the schedule of the most specific shaping rule (policy/shaping.h), the
+  // stream's, the built-in one of the class: a greylist is passed by coming back soon and often, a full mailbox is not emptied
+  // within minutes, and what was throttled waits for the path, not for its age. Lives as long as this object.
+  const RetrySchedule& For(const RetryFacts& facts, ReplyClass reply_class) const;
 
  private:
+  template <class T>
+  using ByName = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
+  const RetrySchedule* Named(std::string_view name) const;
+
   RetrySchedule built_in_, greylist_, quota_, throttle_;
-  std::unordered_map<std::string, RetrySchedule, StringHash, std::equal_to<>> by_stream_;
+  ByName<RetrySchedule> schedules_;
+  ByName<std::string> by_stream_;
+  // Rules that name a schedule, and what they ask of a source.
+  ShapingTable rules_;
+  ByName<std::vector<std::string>> pools_of_;
 };
 
 }  // namespace sluice

@@ -227,10 +227,7 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
     to_file_.Append(index_, unrouted_);
   }
   flows_.WakePools();
-  Recall(Order::Kind::kPolicy, revision, [&](const InFlight& flight) {
-    const std::vector<Pools::Member> members = pools_.members(flight.pool);
-    return std::none_of(members.begin(), members.end(), [&](const Pools::Member& m) { return m.source == flight.source; });
-  });
+  Recall(Order::Kind::kPolicy, revision, [&](const InFlight& flight) { return !IsStillMeant(flight); });
   log_.Info("policy_in_force", {{"revision", revision}, {"pools", pools_.size()}, {"flows", flows_.size()},
                                 {"routes_changed", same_routes ? "false" : "true"}});
 }

@@ -263,7 +263,8 @@ class Core {
   void Send(int64_t id, InFlight& flight, EntryPayload payload);
   // It was suppressed after it was accepted: ends without an attempt.
   void EndSuppressed(int64_t id);
-  Instant RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, std::string_view reply, Instant now);
+  // After the attempt that `deferral` tells of.
+  Instant RetryAt(const Entry& entry, const storage::Settlement& deferral, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
 
   // core_dispatch.cc
@@ -286,6 +287,8 @@ class Core {
     int64_t number = 0, generation = 0;
     absl::flat_hash_set<EgressNumber> waits_for;
   };
+  // By the policy in force it may still leave through the pool and source that were chosen.
+  bool IsStillMeant(const InFlight& flight);
   SendingFacts FactsOfFlow(const FlowKey& key) const;
   SendingFacts FactsOfEntry(const Entry& entry, uint32_t pool, uint32_t site) const;
   bool HoldsFlow(const FlowKey& key, Instant now) const;

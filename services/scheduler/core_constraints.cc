@@ -20,6 +20,14 @@ void Core::SetConstraints(int64_t generation, std::vector<Constraint> constraint
   });
 }
 
+bool Core::IsStillMeant(const InFlight& flight) {
+  // A drained source keeps what is at its egress already.
+  if (!(flight.sent ? pools_.IsMember(flight.pool, flight.source) : pools_.HasMember(flight.pool, flight.source))) return false;
+  if (flight.slot == kNoSlot) return true;
+  const RouteChoice route = RouteOf(index_[flight.slot]);
+  return route.pool_index >= 0 && pools_.Reaches(pools_.Number(route.pool_index), flight.pool);
+}
+
 SendingFacts Core::FactsOfFlow(const FlowKey& key) const {
   const Site& site = domains_.site(key.site);
   return {.provider = site.provider,

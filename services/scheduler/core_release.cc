@@ -223,17 +223,20 @@ void Core::EndSuppressed(int64_t id) {
   PutUnsettled({.settlement = std::move(settlement)});
 }
 
-Instant Core::RetryAt(const Entry& entry, int attempts_made, std::string_view reply_class, std::string_view reply,
-                      Instant now) {
+Instant Core::RetryAt(const Entry& entry, const storage::Settlement& deferral, Instant now) {
   static const RetrySchedule kBuiltIn;
-  const ReplyClass known = ParseReplyClass(reply_class).value_or(ReplyClass::kRemoteSys);
-  const RetrySchedule& schedule =
-      retry_schedules_.has_value() ? retry_schedules_->For(names_.Name(facts_[entry.facts].stream), known) : kBuiltIn;
+  const ReplyClass known = ParseReplyClass(deferral.reply_class).value_or(ReplyClass::kRemoteSys);
+  const RetryFacts facts{.stream = names_.Name(facts_[entry.facts].stream),
+                         .source = deferral.source,
+                         .provider = deferral.provider,
+                         .site = deferral.site,
+                         .domain = domains_.Name(entry.domain)};
+  const RetrySchedule& schedule = retry_schedules_.has_value() ? retry_schedules_->For(facts, known) : kBuiltIn;
   const Instant expires_at = FromTicks(entry.expires);
-  const Instant due = NextDue(schedule, attempts_made, now, random_(), expires_at);
+  const Instant due = NextDue(schedule, deferral.attempts, now, random_(), expires_at);
   if (known != ReplyClass::kGreylist) return due;
   // Earlier would only begin its count anew.
-  const std::optional<Duration> told = ToldWait(reply);
+  const std::optional<Duration> told = ToldWait(deferral.reply);
   return told.has_value() ? std::min(std::max(due, now + *told), expires_at) : due;
 }
 
@@ -247,7 +250,7 @@ void Core::Defer(Slot slot, const storage::Settlement& evidence, Instant now) {
   if (settlement.kind.empty()) {
     settlement.kind = "deferred";
     settlement.change = storage::Settlement::Change::kDefer;
-    settlement.due_at = RetryAt(entry, settlement.attempts, settlement.reply_class, settlement.reply, now);
+    settlement.due_at = RetryAt(entry, settlement, now);
     CoreMetrics::Add(metrics_.deferred);
   } else {
     CoreMetrics::Add(metrics_.bounced);

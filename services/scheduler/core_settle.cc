@@ -125,7 +125,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
     item.settlement.due_at = report.retry_after > Duration::zero()
                                  ? std::min<Instant>(now + report.retry_after, FromTicks(entry.expires))
-                                 : RetryAt(entry, item.settlement.attempts, report.reply_class, report.reply, now);
+                                 : RetryAt(entry, item.settlement, now);
   }
   PutUnsettled(std::move(item));
 }

@@ -68,6 +68,18 @@ bool Pools::HasMember(uint32_t number, uint16_t source) const {
   return false;
 }
 
+bool Pools::IsMember(uint32_t number, uint16_t source) const {
+  const std::vector<uint16_t>& sources = pools_[number].sources;
+  return std::find(sources.begin(), sources.end(), source) != sources.end();
+}
+
+bool Pools::Reaches(uint32_t from, uint32_t to) const {
+  for (int step = 0; step < kLongestOverflow && from != kNoPool; ++step, from = pools_[from].overflow) {
+    if (from == to) return true;
+  }
+  return false;
+}
+
 Parked Pools::WhyBusy(uint16_t source, uint32_t site, uint32_t tenant) {
   const Egress& egress = fleet_.egress(fleet_.source(source).egress);
   if (!egress.HasCredit()) return Parked::kCredit;

@@ -38,6 +38,10 @@ class Pools {
   const std::string& name(uint32_t pool) const { return pools_[pool].name; }
   // It takes new mail: a member of it with a weight above 0.
   bool HasMember(uint32_t pool, uint16_t source) const;
+  // With any weight.
+  bool IsMember(uint32_t pool, uint16_t source) const;
+  // `to` is `from` or an overflow of it.
+  bool Reaches(uint32_t from, uint32_t to) const;
   // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
   // only busy keeps its turn, so that weights hold under load; one that is held, whose path fails, or that cannot send, drops out
   // until it recovers: then reserves step in, and where all who could send are held, the overflow.

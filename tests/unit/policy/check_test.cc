@@ -197,6 +197,12 @@ const Bend kBends[] = {
      "sends nothing by itself", false},
     {"NoSenderDomains", [](auto& p) { p.tenants[0].sender_domains.clear(); },
      "tenants[0].sender_domains", "submit nothing", false},
+    {"UnknownProviderOfRoute", [](auto& p) { p.routes[1].match.provider = "yaho"; }, "routes[1].match.provider",
+     "write 'yahoo'", false},
+    {"UnknownProviderOfShaping", [](auto& p) { p.shaping.push_back({.match = {.provider = "nobody-knows"}, .connections = 1}); },
+     "shaping[0].match.provider", "add its MX hosts to providers", false},
+    {"UnknownProviderOfPlan", [](auto& p) { p.warmup_plans = {{.name = "slow", .stages = {{{"yaho", 5}}}}}; },
+     "warmup_plans[0].stages[0].caps[\"yaho\"]", "write 'yahoo'", false},
     {"SharedAddress", [](auto& p) { p.sources[1].address = "192.0.2.11"; }, "sources[1].address",
      "one reputation", false},
 };

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/text.h"
+
 namespace sluice {
 namespace {
 
@@ -89,6 +93,21 @@ TEST(ExplainTest, NoRouteAndNobodyToSend) {
   const Explanation told = Explain(Policy(), {}, {}, News());
   EXPECT_EQ(told.waits_for, "no member of the pool can send");
   EXPECT_EQ(told.members[0].reason, "no egress holds it");
+}
+
+TEST(ExplainTest, TellsWhoNamesTheRetrySchedule) {
+  PolicyDocument policy = Policy();
+  policy.retry_schedules = {{.name = "slow", .waits = {std::chrono::hours(1)}}, {.name = "quick", .waits = {std::chrono::minutes(1)}}};
+  policy.streams = {{.name = "news", .retry_schedule = "slow"}};
+  const auto of_first = [&] {
+    const Explanation told = Explain(policy, {}, Sources(), News());
+    const std::vector<LimitText>& limits = told.members[0].limits;
+    const auto at = std::find_if(limits.begin(), limits.end(), [](const LimitText& l) { return l.name == "retry_schedule"; });
+    return at == limits.end() ? std::string() : at->value + ", " + at->rule;
+  };
+  EXPECT_EQ(of_first(), "slow, stream news");
+  policy.shaping.push_back({.match = {.provider = "google"}, .retry_schedule = "quick"});
+  EXPECT_EQ(of_first(), Cat("quick, shaping[", policy.shaping.size() - 1, "]"));
 }
 
 }  // namespace

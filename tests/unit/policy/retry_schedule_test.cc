@@ -73,12 +73,12 @@ TEST(RetryScheduleTest, GivesUpWhenOlderThanExpiry) {
 
 TEST(RetryScheduleTest, AGreylistIsPassedSoonAFullMailboxLaterAndAThrottleFollowsThePath) {
   const RetrySchedules schedules{PolicyDocument()};
-  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kGreylist), 1), minutes(5));
-  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kGreylist), 20), hours(1));
-  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kRcptQuota), 1), hours(1));
-  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kRcptQuota), 20), hours(8));
-  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kThrottle), 20), minutes(15));
-  EXPECT_EQ(RetryWait(schedules.For("any", ReplyClass::kRemoteSys), 20), hours(4));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "any"}, ReplyClass::kGreylist), 1), minutes(5));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "any"}, ReplyClass::kGreylist), 20), hours(1));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "any"}, ReplyClass::kRcptQuota), 1), hours(1));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "any"}, ReplyClass::kRcptQuota), 20), hours(8));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "any"}, ReplyClass::kThrottle), 20), minutes(15));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "any"}, ReplyClass::kRemoteSys), 20), hours(4));
 }
 
 TEST(RetryScheduleTest, AReplyMaySayHowLong) {
@@ -99,10 +99,33 @@ TEST(RetryScheduleTest, AStreamsOwnScheduleAppliesToItsReplyClasses) {
   policy.streams[0].retry_schedule = "grey";
   policy.streams[1].retry_schedule = "slow";
   const RetrySchedules schedules(policy);
-  EXPECT_EQ(RetryWait(schedules.For("transactional", ReplyClass::kGreylist), 1), minutes(1));
-  EXPECT_EQ(RetryWait(schedules.For("transactional", ReplyClass::kThrottle), 1), minutes(5));
-  EXPECT_EQ(RetryWait(schedules.For("marketing", ReplyClass::kThrottle), 1), hours(2));
-  EXPECT_EQ(RetryWait(schedules.For("unknown", ReplyClass::kThrottle), 1), minutes(5));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "transactional"}, ReplyClass::kGreylist), 1), minutes(1));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "transactional"}, ReplyClass::kThrottle), 1), minutes(5));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "marketing"}, ReplyClass::kThrottle), 1), hours(2));
+  EXPECT_EQ(RetryWait(schedules.For({.stream = "unknown"}, ReplyClass::kThrottle), 1), minutes(5));
+}
+
+TEST(RetryScheduleTest, TheMostSpecificShapingRuleGoesAboveTheStream) {
+  PolicyDocument policy = ExamplePolicy();
+  policy.retry_schedules = {{.name = "stream", .waits = {minutes(1)}},
+                            {.name = "provider", .waits = {minutes(2)}},
+                            {.name = "pool", .waits = {minutes(3)}, .reply_classes = {ReplyClass::kThrottle}},
+                            {.name = "domain", .waits = {minutes(4)}}};
+  policy.streams[1].retry_schedule = "stream";
+  const std::string pool = policy.pools[0].name, source = policy.pools[0].members[0].source;
+  policy.shaping = {{.match = {.provider = "google"}, .retry_schedule = "provider"},
+                    {.match = {.provider = "google", .pool = pool}, .retry_schedule = "pool"},
+                    {.match = {.domain = "d.example"}, .retry_schedule = "domain"},
+                    {.match = {.provider = "google"}, .connections = 3}};
+  const RetrySchedules schedules(policy);
+  const auto wait = [&](const RetryFacts& facts, ReplyClass reply) { return RetryWait(schedules.For(facts, reply), 1); };
+  EXPECT_EQ(wait({.stream = "marketing"}, ReplyClass::kThrottle), minutes(1));
+  EXPECT_EQ(wait({.stream = "marketing", .provider = "google"}, ReplyClass::kThrottle), minutes(2));
+  EXPECT_EQ(wait({.stream = "marketing", .source = source, .provider = "google"}, ReplyClass::kThrottle), minutes(3));
+  EXPECT_EQ(wait({.stream = "marketing", .source = source, .provider = "google"}, ReplyClass::kGreylist), minutes(1))
+      << "the rule's schedule is for another class";
+  EXPECT_EQ(wait({.stream = "marketing", .domain = "d.example"}, ReplyClass::kRemoteSys), minutes(4))
+      << "a lookup that failed has no source";
 }
 
 }  // namespace
