@@ -1,11 +1,11 @@
 // Compiling a merge template: where the fields are, and what stands around them.
 #include <algorithm>
-#include <array>
 
 #include "base/base64.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "mail/encoded_word.h"
+#include "mail/header_kind.h"
 #include "mail/header_section.h"
 #include "mail/limits.h"
 #include "mail/merge_template.h"
@@ -21,33 +21,6 @@ bool IsNameChar(char c) {
          c == '-' || c == '.';
 }
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return out;
-}
-
-template <size_t N>
-bool IsIn(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Headers with addresses: a value there is a display name, an address or a part of one.
-constexpr std::array<std::string_view, 10> kAddressHeaders = {
-    "from",        "sender",        "reply-to",  "to",        "cc",
-    "bcc",         "resent-from",   "resent-to", "resent-cc", "errors-to"};
-// Headers for machines: values go in as they are and must be plain.
-constexpr std::array<std::string_view, 14> kPlainHeaders = {
-    "message-id",     "in-reply-to",    "references", "date",
-    "feedback-id",    "list-id",        "list-help",  "list-unsubscribe",
-    "list-subscribe", "list-post",      "list-owner", "list-archive",
-    "list-unsubscribe-post", "auto-submitted"};
-
-bool IsUntouched(std::string_view name) {
-  return name.starts_with("content-") || name == "mime-version" || name == "dkim-signature" ||
-         name == "received" || name.starts_with("arc-");
-}
-
 }  // namespace
 
 class MergeCompiler {
@@ -58,13 +31,13 @@ class MergeCompiler {
 
   absl::StatusOr<MergeTemplate> Compile(std::string_view added, std::string_view message) {
     RETURN_IF_ERROR(Header(added, nullptr));
-    ASSIGN_OR_RETURN(const std::vector<MimeLeaf> leaves, ReadMimeLeaves(message));
+    ASSIGN_OR_RETURN(const std::vector<MimeEntity> leaves, ReadMimeLeaves(message));
     const size_t blank = message.find("\r\n\r\n");
     const size_t body = blank == std::string_view::npos ? message.size() : blank + 4;
     size_t done = body;
     bool is_header_done = false;
     for (size_t i = 0; i < leaves.size(); ++i) {
-      const MimeLeaf& leaf = leaves[i];
+      const MimeEntity& leaf = leaves[i];
       Segment text;
       ASSIGN_OR_RETURN(const bool is_merged, Leaf(message, leaf, i, text));
       if (leaf.header == 0) {
@@ -166,7 +139,7 @@ class MergeCompiler {
   }
 
   // A header section, with its blank line if it has one. `merged`: its body is written anew.
-  absl::Status Header(std::string_view header, const MimeLeaf* merged) {
+  absl::Status Header(std::string_view header, const MimeEntity* merged) {
     bool has_mime = false;
     while (!header.empty()) {
       if (header.starts_with("\r\n")) {
@@ -175,7 +148,7 @@ class MergeCompiler {
         return absl::OkStatus();
       }
       const std::string_view field = TakeFieldLines(header);
-      const std::string name = Lower(field.substr(0, std::min(field.find(':'), field.size())));
+      const std::string name = LowerName(field.substr(0, std::min(field.find(':'), field.size())));
       has_mime = has_mime || name == "mime-version";
       const bool is_replaced = merged != nullptr && IsTypeField(name);
       if (is_replaced) continue;
@@ -185,10 +158,10 @@ class MergeCompiler {
   }
 
   // The header of a part, its type fields replaced.
-  void Retype(std::string_view header, const MimeLeaf& leaf) {
+  void Retype(std::string_view header, const MimeEntity& leaf) {
     while (!header.empty() && !header.starts_with("\r\n")) {
       const std::string_view field = TakeFieldLines(header);
-      if (!IsTypeField(Lower(field.substr(0, std::min(field.find(':'), field.size()))))) {
+      if (!IsTypeField(LowerName(field.substr(0, std::min(field.find(':'), field.size()))))) {
         Verbatim(field);
       }
     }
@@ -200,7 +173,7 @@ class MergeCompiler {
     return name == "content-type" || name == "content-transfer-encoding";
   }
 
-  static std::string NewType(const MimeLeaf& leaf, bool needs_version) {
+  static std::string NewType(const MimeEntity& leaf, bool needs_version) {
     ContentType type = leaf.type;
     type.Set("charset", "utf-8");
     const bool is_base64 = leaf.encoding == TransferEncoding::kBase64;
@@ -208,19 +181,11 @@ class MergeCompiler {
                "\r\nContent-Transfer-Encoding: ", is_base64 ? "base64" : "quoted-printable", "\r\n");
   }
 
-  static std::string_view TakeFieldLines(std::string_view& header) {
-    size_t end = 0;
-    do {
-      end = std::min(header.find('\n', end), header.size() - 1) + 1;
-    } while (end < header.size() && (header[end] == ' ' || header[end] == '\t'));
-    const std::string_view field = header.substr(0, end);
-    header.remove_prefix(end);
-    return field;
-  }
-
   absl::Status Field(std::string_view field, const std::string& name) {
     const size_t colon = field.find(':');
-    if (colon == std::string_view::npos || IsUntouched(name)) {
+    const HeaderKind kind = KindOfHeader(name);
+    const bool is_untouched = kind == HeaderKind::kFixed || name.starts_with("content-");
+    if (colon == std::string_view::npos || is_untouched) {
       Verbatim(field);
       return absl::OkStatus();
     }
@@ -228,10 +193,10 @@ class MergeCompiler {
     const std::string raw = Unfold(field.substr(colon + 1));
     Segment segment;
     bool is_changed = false;
-    if (IsIn(kAddressHeaders, name)) {
+    if (kind == HeaderKind::kAddresses) {
       segment.kind = Segment::Kind::kStructured;
       ASSIGN_OR_RETURN(is_changed, Addresses(raw, where, segment.pieces));
-    } else if (IsIn(kPlainHeaders, name)) {
+    } else if (kind == HeaderKind::kPlain) {
       segment.kind = Segment::Kind::kStructured;
       ASSIGN_OR_RETURN(is_changed, Pieces(raw, Use::kPlain, where, segment.pieces));
     } else {
@@ -303,7 +268,7 @@ class MergeCompiler {
   // ---- text ----
 
   // False: the part goes as it is.
-  absl::StatusOr<bool> Leaf(std::string_view message, const MimeLeaf& leaf, size_t number,
+  absl::StatusOr<bool> Leaf(std::string_view message, const MimeEntity& leaf, size_t number,
                             Segment& segment) {
     if (!leaf.type.type.starts_with("text/") || leaf.is_attachment) return false;
     const std::string_view coded = message.substr(leaf.body, leaf.end - leaf.body);

@@ -69,9 +69,9 @@ class Walker {
  public:
   explicit Walker(std::string_view message) : message_(message) {}
 
-  absl::StatusOr<std::vector<MimeLeaf>> Walk() {
+  absl::StatusOr<std::vector<MimeEntity>> Walk() {
     RETURN_IF_ERROR(Part(0, message_.size(), "text/plain", false, 0));
-    return std::move(leaves_);
+    return std::move(entities_);
   }
 
  private:
@@ -80,27 +80,25 @@ class Walker {
       return absl::InvalidArgumentError(
           Cat("parts are nested more than ", kMostMimeDepth, " deep: make the message simpler"));
     }
-    MimeLeaf leaf;
-    leaf.header = begin;
-    leaf.body = BodyOf(begin, end);
-    leaf.end = end;
-    const std::string_view header = message_.substr(begin, leaf.body - begin);
+    MimeEntity entity;
+    entity.header = begin;
+    entity.body = BodyOf(begin, end);
+    entity.end = end;
+    const std::string_view header = message_.substr(begin, entity.body - begin);
     const std::string type = FieldText(header, "content-type");
-    leaf.type = ParseContentType(type.empty() ? usual : type);
-    leaf.encoding = EncodingOf(header);
-    leaf.is_attachment =
+    entity.type = ParseContentType(type.empty() ? usual : type);
+    entity.encoding = EncodingOf(header);
+    entity.is_attachment =
         Lower(FieldText(header, "content-disposition")).starts_with("attachment");
-    leaf.is_sealed = is_sealed || IsSealing(leaf.type.type);
-    const std::string boundary(leaf.type.Get("boundary"));
-    if (leaf.type.type.starts_with("multipart/") && !boundary.empty()) {
-      return Parts(leaf, boundary, depth);
-    }
-    if (leaves_.size() == kMostMimeLeaves) {
+    entity.is_sealed = is_sealed || IsSealing(entity.type.type);
+    const std::string boundary(entity.type.Get("boundary"));
+    entity.is_multipart = entity.type.type.starts_with("multipart/") && !boundary.empty();
+    if (entities_.size() == kMostMimeEntities) {
       return absl::InvalidArgumentError(
-          Cat("there are more than ", kMostMimeLeaves, " parts: make the message simpler"));
+          Cat("there are more than ", kMostMimeEntities, " parts: make the message simpler"));
     }
-    leaves_.push_back(std::move(leaf));
-    return absl::OkStatus();
+    entities_.push_back(entity);
+    return entity.is_multipart ? Parts(entity, boundary, depth) : absl::OkStatus();
   }
 
   // The offset behind the blank line that ends a header.
@@ -110,7 +108,7 @@ class Walker {
     return at == std::string_view::npos ? end : at + 4;
   }
 
-  absl::Status Parts(const MimeLeaf& whole, const std::string& boundary, int depth) {
+  absl::Status Parts(const MimeEntity& whole, const std::string& boundary, int depth) {
     const std::string delimiter = Cat("--", boundary);
     const std::string_view usual =
         whole.type.type == "multipart/digest" ? "message/rfc822" : "text/plain";
@@ -137,7 +135,7 @@ class Walker {
   }
 
   const std::string_view message_;
-  std::vector<MimeLeaf> leaves_;
+  std::vector<MimeEntity> entities_;
 };
 
 int HexValue(char c) {
@@ -200,8 +198,14 @@ std::string ToString(const ContentType& type) {
   return out;
 }
 
-absl::StatusOr<std::vector<MimeLeaf>> ReadMimeLeaves(std::string_view message) {
+absl::StatusOr<std::vector<MimeEntity>> ReadMimeEntities(std::string_view message) {
   return Walker(message).Walk();
+}
+
+absl::StatusOr<std::vector<MimeEntity>> ReadMimeLeaves(std::string_view message) {
+  ASSIGN_OR_RETURN(std::vector<MimeEntity> entities, ReadMimeEntities(message));
+  std::erase_if(entities, [](const MimeEntity& entity) { return entity.is_multipart; });
+  return entities;
 }
 
 std::optional<std::string> DecodeQuotedPrintable(std::string_view text) {

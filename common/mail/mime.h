@@ -28,22 +28,26 @@ std::string ToString(const ContentType& type);
 
 enum class TransferEncoding { kPlain, kQuotedPrintable, kBase64, kOther };
 
-// A leaf of the structure. Offsets into the message: [header, body) is the header section with its
+// A part of the structure, or all of it. Offsets into the message: [header, body) is the header section with its
 // blank line, [body, end) the content, without the line end that belongs to a boundary.
-struct MimeLeaf {
+struct MimeEntity {
   size_t header = 0, body = 0, end = 0;
   ContentType type;
   TransferEncoding encoding = TransferEncoding::kPlain;
   bool is_attachment = false;
   // Inside something that is signed, encrypted or a message of its own: must not change.
   bool is_sealed = false;
+  // It consists of parts; [body, end) holds them.
+  bool is_multipart = false;
 };
 
 inline constexpr int kMostMimeDepth = 16;
-inline constexpr size_t kMostMimeLeaves = 500;
+inline constexpr size_t kMostMimeEntities = 500;
 
-// The leaves in order, at least one. InvalidArgument: nested too deeply, or too many.
-[[nodiscard]] absl::StatusOr<std::vector<MimeLeaf>> ReadMimeLeaves(std::string_view message);
+// Everything in order, what holds parts before them. InvalidArgument: nested too deeply, or too many.
+[[nodiscard]] absl::StatusOr<std::vector<MimeEntity>> ReadMimeEntities(std::string_view message);
+// Only what has no parts, at least one.
+[[nodiscard]] absl::StatusOr<std::vector<MimeEntity>> ReadMimeLeaves(std::string_view message);
 
 // Nothing when it is none. Soft line breaks are joined, line ends stay.
 [[nodiscard]] std::optional<std::string> DecodeQuotedPrintable(std::string_view text);

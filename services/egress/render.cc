@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "mail/header_address.h"
 #include "mail/header_section.h"
+#include "mail/seven_bit.h"
+#include "mail/utf8.h"
 
 namespace sluice::egress {
 namespace {
@@ -32,6 +34,13 @@ absl::Status TakeBody(const Entry& entry, Rendered& out) {
   return absl::OkStatus();
 }
 
+void TakeOwnMessage(const Entry& entry, std::string_view message, Rendered& out) {
+  const std::shared_ptr<DecodedBody> body = entry.content->NewBody(message.size());
+  std::copy(message.begin(), message.end(), body->bytes());
+  out.body = body;
+  out.message = body->view();
+}
+
 // The recipient's values in what is added and in the message.
 absl::Status FillInFields(const Entry& entry, Rendered& out) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const CompiledMerge> merge, entry.content->Merge());
@@ -44,11 +53,29 @@ absl::Status FillInFields(const Entry& entry, Rendered& out) {
   ASSIGN_OR_RETURN(out.own_added, merge->added.Render(values));
   out.added = out.own_added;
   ASSIGN_OR_RETURN(const std::string message, merge->message.Render(values));
-  const std::shared_ptr<DecodedBody> body = entry.content->NewBody(message.size());
-  std::copy(message.begin(), message.end(), body->bytes());
-  out.body = body;
-  out.message = body->view();
+  TakeOwnMessage(entry, message, out);
   return absl::OkStatus();
+}
+
+// A host that takes less than the message has gets it written anew in ASCII (RFC 6152 §3, RFC 2047).
+// Addresses are not: what a local part means only its host knows (RFC 6531 §3.2); the session refuses.
+RenderOutcome FitToPeer(const Entry& entry, const Extensions& peer, Rendered& out) {
+  const bool is_body_refused = out.has_8bit && !peer.eight_bit_mime;
+  const bool is_utf8_refused = out.needs_smtputf8 && !peer.smtputf8;
+  const bool has_utf8_path = entry.has_utf8_address || !IsAscii(out.return_path);
+  if (!(is_body_refused || is_utf8_refused) || (has_utf8_path && !peer.smtputf8)) return {};
+  SevenBit made = MakeSevenBit(out.message, is_body_refused);
+  if (!made.why.empty()) {
+    const std::string_view lacking = is_body_refused ? "no 8-bit content (8BITMIME): "
+                                                     : "no UTF-8 in headers (SMTPUTF8): ";
+    return {.kind = RenderOutcome::Kind::kRefused,
+            .why = Cat("the host takes ", lacking, made.why),
+            .status = made.status};
+  }
+  TakeOwnMessage(entry, made.message, out);
+  out.has_8bit = out.has_8bit && !is_body_refused;
+  out.needs_smtputf8 = has_utf8_path;
+  return {};
 }
 
 // Where Sluice's own parts name the recipient's token it is put in.
@@ -98,7 +125,6 @@ bool IsSameForAll(const Content& content) {
 
 RenderOutcome Render(const Entry& entry, const Extensions& peer, std::shared_ptr<const Keys> keys,
                      Rendered& out) {
-  (void)peer;
   const ContentFields& fields = entry.content->fields();
   out.keys = std::move(keys);
   out.return_path = fields.return_path;
@@ -109,6 +135,9 @@ RenderOutcome Render(const Entry& entry, const Extensions& peer, std::shared_ptr
   if (!status.ok()) return Failed(status);
   if (RenderOutcome filled = FillInToken(entry, out); filled.kind != RenderOutcome::Kind::kReady) {
     return filled;
+  }
+  if (RenderOutcome fit = FitToPeer(entry, peer, out); fit.kind != RenderOutcome::Kind::kReady) {
+    return fit;
   }
   return ChooseSigners(entry, out);
 }

@@ -1,6 +1,7 @@
 """For scenarios about what MX hosts do: a sink script, more hosts, DNS records that may change, and retries after a second."""
 import json
 import pathlib
+import shutil
 import tempfile
 
 from scenario import MAIL, POLICY, Scenario, submission, wait_for
@@ -18,10 +19,15 @@ class Peers(Scenario):
     records = ()
     policy = QUICK
     egress = {}
+    keeps_content = False  # What the sink took, as files of cls.content.
 
     @classmethod
     def setUpClass(cls):
         sink = {"hosts": cls.hosts}
+        if cls.keeps_content:
+            cls.content = pathlib.Path(tempfile.mkdtemp(prefix="sluice-content-", dir="/tmp"))
+            cls.addClassCleanup(shutil.rmtree, cls.content, ignore_errors=True)
+            sink.update(recording="full", more=["--content-dir", cls.content])
         if cls.script:
             path = pathlib.Path(tempfile.mkstemp(suffix=".yaml")[1])
             path.write_text(cls.script)
