@@ -1,46 +1,19 @@
 """See kill.sh."""
 import argparse
-import json
 import pathlib
 import random
 import signal
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
+from load import Load  # noqa: E402
 from trial import Failure, Trial, wait_for  # noqa: E402
 
 KINDS = ["ingest", "scheduler", "standby", "postgres", "egress", "freeze", "rolling"]
 KILLS_A_ROUND = 3
 LEASE_SECONDS = 10
-
-
-class Load:
-    """sluice-load in the background; what it was promised is in its tokens file."""
-
-    def __init__(self, trial, number, messages, rate):
-        self.tokens_file = trial.dir / ("tokens-%d" % number)
-        self.log = open(trial.dir / ("load-%d.log" % number), "w+")
-        command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
-                   "--rate", rate, "--size", 4000, "--domains", 50, "--domain-suffix", ".d.test", "--streams",
-                   "transactional,marketing", "--seed", number + 1, "--tokens-file", self.tokens_file,
-                   "--from", "bulk@shop.example", "--quiet"]
-        self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=self.log, text=True)
-
-    def running(self):
-        return self.process.poll() is None
-
-    def finish(self):
-        out, _ = self.process.communicate(timeout=600)
-        if self.process.returncode != 0:
-            self.log.seek(0)
-            raise Failure("sluice-load failed:\n%s" % self.log.read()[-2000:])
-        return json.loads(out.strip().splitlines()[-1])
-
-    def promised(self):
-        return [line.split()[0] for line in self.tokens_file.read_text().splitlines()]
 
 
 class Chaos:
@@ -70,7 +43,7 @@ class Chaos:
         start = self.distinct()
         # Each freeze outlasts a lease: the load has to outlast them all.
         rate = min(self.args.rate, self.args.messages // 45) if kind == "freeze" else self.args.rate
-        load = Load(self.trial, number, self.args.messages, rate)
+        load = Load(self.trial, self.args.messages, rate)
         if kind == "standby":
             self.local["scheduler-2"].start()
         marks = sorted(self.random.uniform(0.05, 0.75) for _ in range(KILLS_A_ROUND))

@@ -5,6 +5,8 @@
   postgres.py down --dir DIR [--mode fast|immediate] [--remove]
   postgres.py kill --dir DIR            SIGKILL for every process of the cluster, as a crash would
   postgres.py start --dir DIR           after down or kill
+  postgres.py standby --dir DIR --of PRIMARY_DIR    a streaming standby that the primary's commits wait for from then on
+  postgres.py promote --dir DIR         the standby becomes a primary of its own; commits wait for nobody
 
 Run as root it uses the system user `postgres`, otherwise the caller's. With --port it also listens on 127.0.0.1.
 With --guard it stops and removes itself when the process PID is gone.
@@ -132,6 +134,39 @@ def stop(directory: pathlib.Path, mode: str) -> subprocess.CompletedProcess:
     return as_owner([str(find_bin() / "pg_ctl"), "-D", str(directory / "data"), "-m", mode, "-w", "stop"])
 
 
+def ask(directory: pathlib.Path, statement: str) -> str:
+    result = as_owner([str(find_bin() / "psql"), "-XAtq", "-d", url(directory).replace("dbname=sluice", "dbname=postgres"), "-c", statement])
+    must(result, "psql")
+    return result.stdout.strip()
+
+
+def standby(args) -> None:
+    """Copied from the running primary; another socket, the same port number."""
+    args.dir.mkdir(parents=True, exist_ok=True)
+    (args.dir / "socket").mkdir(exist_ok=True)
+    (args.dir / "port").write_text((args.of / "port").read_text())
+    if os.geteuid() == 0:
+        for path in (args.dir, args.dir / "socket"):
+            shutil.chown(path, "postgres", "postgres")
+    must(as_owner([str(find_bin() / "pg_basebackup"), "-d", url(args.of), "-D", str(args.dir / "data"), "-R", "-X", "stream",
+                   "--checkpoint=fast"]), "pg_basebackup")
+    with open(args.dir / "data" / "postgresql.conf", "a", encoding="utf-8") as conf:
+        conf.write(f"unix_socket_directories = '{args.dir}/socket'\nlisten_addresses = ''\n")
+    start(args.dir)
+    ask(args.of, "alter system set synchronous_standby_names = '*'")
+    ask(args.of, "select pg_reload_conf()")
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while ask(args.of, "select count(*) from pg_stat_replication where sync_state = 'sync'") != "1":
+        if time.monotonic() > deadline:
+            sys.exit("postgres.py: the standby does not follow its primary; see " + str(args.dir / "data" / "log"))
+        time.sleep(0.1)
+    print(url(args.dir))
+
+
+def promote(args) -> None:
+    must(as_owner([str(find_bin() / "pg_ctl"), "-D", str(args.dir / "data"), "-w", "promote"]), "promote")
+
+
 def down(args) -> None:
     if (args.dir / "data" / "postmaster.pid").exists():
         must(stop(args.dir, args.mode), "stop")
@@ -179,8 +214,9 @@ def is_running(pid: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["up", "down", "kill", "start"])
+    parser.add_argument("command", choices=["up", "down", "kill", "start", "standby", "promote"])
     parser.add_argument("--dir", type=lambda p: pathlib.Path(p).absolute(), required=True)
+    parser.add_argument("--of", type=lambda p: pathlib.Path(p).absolute(), metavar="PRIMARY_DIR")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="test")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -188,7 +224,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=["fast", "immediate"], default="fast")
     parser.add_argument("--remove", action="store_true")
     args = parser.parse_args()
-    {"up": up, "down": down, "kill": kill, "start": lambda a: start(a.dir)}[args.command](args)
+    {"up": up, "down": down, "kill": kill, "start": lambda a: start(a.dir), "standby": standby, "promote": promote}[args.command](args)
 
 
 if __name__ == "__main__":

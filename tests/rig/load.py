@@ -1,0 +1,37 @@
+"""sluice-load in the background, while a test does to the system what it wants to know the effect of."""
+import itertools
+import json
+import subprocess
+
+from trial import Failure
+
+NUMBERS = itertools.count(1)
+
+
+class Load:
+    """What it was promised is in its tokens file. The trial has `key`, an API key's secret."""
+
+    def __init__(self, trial, messages, rate, size=4000, domains=50):
+        number = next(NUMBERS)
+        self.tokens_file = trial.dir / ("tokens-%d" % number)
+        self.log = open(trial.dir / ("load-%d.log" % number), "w+")
+        command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
+                   "--rate", rate, "--size", size, "--domains", domains, "--domain-suffix", ".d.test", "--streams",
+                   "transactional,marketing", "--seed", number, "--tokens-file", self.tokens_file,
+                   "--from", "bulk@shop.example", "--quiet"]
+        self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=self.log, text=True)
+
+    def running(self):
+        return self.process.poll() is None
+
+    def finish(self):
+        """Its summary; a Failure if anything was refused for good."""
+        out, _ = self.process.communicate(timeout=600)
+        if self.process.returncode != 0:
+            self.log.seek(0)
+            raise Failure("sluice-load failed:\n%s" % self.log.read()[-2000:])
+        self.log.close()
+        return json.loads(out.strip().splitlines()[-1])
+
+    def promised(self):
+        return [line.split()[0] for line in self.tokens_file.read_text().splitlines()]
