@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "wire/call_log.h"
 
 namespace sluice::wire {
 namespace {
@@ -58,8 +59,7 @@ bool IsPerson(Role role) { return role <= Role::kAdmin; }
 
 // Goes by something else than certificates.
 bool IsOpen(std::string_view path) {
-  return path.starts_with("/grpc.health.v1.") || path.starts_with("/grpc.reflection.") ||
-         path.starts_with("/sluice.v1.SubmissionService/") || path.starts_with("/sluice.v1.EventService/");
+  return IsHousekeeping(path) || path.starts_with("/sluice.v1.SubmissionService/") || path.starts_with("/sluice.v1.EventService/");
 }
 
 absl::Status Denied(std::string_view path, std::string_view why) {
@@ -85,6 +85,8 @@ std::string_view ToString(Role role) {
   return "";
 }
 
+std::string ToString(const Identity& identity) { return Cat(ToString(identity.role), ".", identity.host); }
+
 std::optional<Identity> IdentityOf(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const size_t dot = name.find('.');
@@ -106,8 +108,7 @@ absl::Status Authorize(std::string_view path, const std::optional<Identity>& cal
   }
   const bool may = IsPerson(rule->role) ? IsPerson(caller->role) && caller->role >= rule->role : caller->role == rule->role;
   if (may) return absl::OkStatus();
-  return Denied(path, Cat("needs the role '", ToString(rule->role), "'; '", ToString(caller->role), ".", caller->host,
-                          "' has another"));
+  return Denied(path, Cat("needs the role '", ToString(rule->role), "'; '", ToString(*caller), "' has another"));
 }
 
 }  // namespace sluice::wire

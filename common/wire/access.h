@@ -24,6 +24,7 @@ struct Identity {
   Role role = Role::kViewer;
   std::string host;  // Or person: what stands behind the first dot.
 };
+std::string ToString(const Identity& identity);  // `operator.alice`
 // The first of a certificate's names that is one of ours; nothing when none is.
 std::optional<Identity> IdentityOf(const std::vector<std::string>& names);
 

@@ -58,16 +58,23 @@ std::shared_ptr<grpc::experimental::CertificateProviderInterface> Watch(const Cr
 // Runs before a call reaches its service.
 class RoleCheck final : public grpc::AuthMetadataProcessor {
  public:
+  explicit RoleCheck(CallHook on_call) : on_call_(std::move(on_call)) {}
+
   bool IsBlocking() const override { return false; }
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context, OutputMetadata*,
                        OutputMetadata*) override {
     const auto path = metadata.find(":path");
     if (path == metadata.end()) return {grpc::StatusCode::PERMISSION_DENIED, "a call without a path"};
-    const absl::Status allowed =
-        Authorize({path->second.data(), path->second.size()}, IdentityOf(NamesOf(*context)));
-    return allowed.ok() ? grpc::Status::OK
-                        : grpc::Status(grpc::StatusCode::PERMISSION_DENIED, std::string(View(allowed.message())));
+    const std::string_view method(path->second.data(), path->second.size());
+    const std::optional<Identity> caller = IdentityOf(NamesOf(*context));
+    const absl::Status allowed = Authorize(method, caller);
+    if (allowed.ok()) return grpc::Status::OK;
+    if (on_call_) on_call_({MethodName(method), caller.has_value() ? ToString(*caller) : "", "PERMISSION_DENIED", Duration::zero()});
+    return grpc::Status(grpc::StatusCode::PERMISSION_DENIED, std::string(View(allowed.message())));
   }
+
+ private:
+  const CallHook on_call_;
 };
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
@@ -106,7 +113,7 @@ bool IsLocalAddress(std::string_view address) {
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const CredentialsConfig& config, std::string_view address) {
+    const CredentialsConfig& config, std::string_view address, CallHook on_call) {
   if (config.plaintext) {
     RETURN_IF_ERROR(CheckPlaintext(config, address));
     return grpc::InsecureServerCredentials();
@@ -126,7 +133,7 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
   options.watch_root_certs();
   options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   auto credentials = grpc::experimental::TlsServerCredentials(options);
-  credentials->SetAuthMetadataProcessor(std::make_shared<RoleCheck>());
+  credentials->SetAuthMetadataProcessor(std::make_shared<RoleCheck>(std::move(on_call)));
   return credentials;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "wire/call_log.h"
 
 namespace grpc {
 class ChannelCredentials;
@@ -42,9 +43,9 @@ struct CredentialsConfig {
 bool IsLocalAddress(std::string_view address);
 
 // `address` decides whether plain text is allowed. Errors name the option to set and are for a
-// person.
+// person. `on_call` is told of calls that the caller's role does not allow.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const CredentialsConfig& config, std::string_view address);
+    const CredentialsConfig& config, std::string_view address, CallHook on_call = {});
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(
     const CredentialsConfig& config, std::string_view address);
 

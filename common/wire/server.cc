@@ -66,10 +66,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   std::vector<int> ports(options.listen.size(), 0);
   for (size_t i = 0; i < options.listen.size(); ++i) {
     ASSIGN_OR_RETURN(const auto credentials,
-                     MakeServerCredentials(options.credentials, options.listen[i]));
+                     MakeServerCredentials(options.credentials, options.listen[i], options.on_call));
     builder.AddListeningPort(options.listen[i], credentials, &ports[i]);
   }
   for (grpc::Service* service : services) builder.RegisterService(service);
+  if (options.on_call) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> logs;
+    logs.push_back(MakeCallLog(options.on_call));
+    builder.experimental().SetInterceptorCreators(std::move(logs));
+  }
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
 
   std::vector<std::string> addresses;

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "wire/call_log.h"
 #include "wire/credentials.h"
 
 namespace grpc {
@@ -31,6 +32,8 @@ struct ServerOptions {
   // A peer that is silent this long is asked, and closed when it does not answer in time.
   Duration keepalive_interval = std::chrono::seconds(20);
   Duration keepalive_timeout = std::chrono::seconds(10);
+  // Told of every call that ends or is refused; empty = nobody is.
+  CallHook on_call;
 };
 
 class Server {

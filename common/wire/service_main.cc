@@ -1,5 +1,7 @@
 #include "wire/service_main.h"
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -27,6 +29,14 @@ int Probe(std::string_view program, const std::string& address) {
   return *serving ? 0 : Fail(program, absl::UnavailableError(Cat(address, " is not serving")));
 }
 
+// Every connection is a file; the soft limit of a shell is far too small.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 std::string_view Version() { return SLUICE_VERSION; }
@@ -51,6 +61,7 @@ int RunService(int argc, char** argv, std::string_view program, std::string_view
   // Before any thread, so that all of them block the signals.
   ShutdownSignal shutdown;
   UseLogfmtForGrpc();
+  RaiseFileLimit();
   if (const absl::Status loaded = config.Load(file); !loaded.ok()) return Fail(program, loaded);
   const absl::Status ended = run(shutdown);
   return ended.ok() ? 0 : Fail(program, ended);

@@ -1,7 +1,6 @@
 #include "egress/service.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -69,14 +68,6 @@ std::string HostName() {
   return name.data();
 }
 
-// Every connection is a file; the soft limit of a shell is far too small.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 absl::StatusOr<std::unique_ptr<Resolver>> MakeResolver(const EgressOptions& options,
                                                        const Clock& clock) {
   ResolverOptions resolver;
@@ -106,7 +97,6 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
   if (options.schedulers.empty()) {
     return absl::InvalidArgumentError("schedulers: name at least one host:port");
   }
-  RaiseFileLimit();
   const SystemClock clock;
   StderrSink errors;
   ASSIGN_OR_RETURN(const LogLevel level, ParseLevel(options.log_level));

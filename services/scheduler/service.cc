@@ -50,12 +50,23 @@ std::string DefaultId() {
 
 // Every caller is one of ours and goes as far as its role: with TLS, a certificate is required.
 absl::StatusOr<std::unique_ptr<wire::Server>> Serve(const std::string& listen, const wire::CredentialsConfig& credentials,
-                                                    std::vector<grpc::Service*> services) {
+                                                    std::vector<grpc::Service*> services, wire::CallHook on_call = {}) {
   wire::ServerOptions options;
+  options.on_call = std::move(on_call);
   options.listen = {listen};
   options.credentials = credentials;
   options.credentials.client_auth = !credentials.plaintext;
   return wire::Server::Start(options, services);
+}
+
+// The record of who asked for what; orders have a row in the audit table besides.
+wire::CallHook LogCalls(const Logger& log) {
+  return [&log](const wire::CallRecord& call) {
+    log.Info("admin_call", {{"method", call.method},
+                            {"caller", call.caller},
+                            {"code", call.code},
+                            {"seconds", static_cast<double>(call.duration.count()) * 1e-6}});
+  };
 }
 
 // Numbers that are read at each scrape.
@@ -254,7 +265,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   const auto tracing = MakeTraceFace(traces);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin,
-                                                  {&admin->service(), &tls_reports->service(), &tracing->service()}));
+                                                  {&admin->service(), &tls_reports->service(), &tracing->service()}, LogCalls(log)));
 
   ASSIGN_OR_RETURN(wire::HealthServer health, wire::HealthServer::Start(options.health));
   const auto serving = [&](bool yes) {

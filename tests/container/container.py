@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from sluice_local import Failure, wait_for  # noqa: E402
 
 BASE = "debian:bookworm-slim"
 PROJECT = "sluicetest"
+SINK = "192.0.2.100"
+SERVICE_UID = 64000  # As in the Dockerfile.
 SERVICES = ("scheduler", "ingest", "egress-1", "egress-2")
 
 POLICY = """
@@ -45,15 +48,14 @@ services:
     command: ["--listen", "0.0.0.0:25", "--stats", "0.0.0.0:8080", "--recording", "envelope", "--track-tokens", "200000"]
     user: root
     networks: {out: {ipv4_address: 192.0.2.100}}
-    ports: ["127.0.0.1:18080:8080"]
   dns:
     image: sluice-test-dns
     networks: {out: {ipv4_address: 192.0.2.53}, internal: {}}
   scheduler:
-    environment: {SLUICE_SCHEDULER_DNS_FORWARDERS: "[192.0.2.53@53]"}
+    environment: {SLUICE_SCHEDULER_DNS_FORWARDERS: "192.0.2.53@53"}
     networks: {out: {ipv4_address: 192.0.2.20}}
-  egress-1: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "[192.0.2.53@53]"}}
-  egress-2: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "[192.0.2.53@53]"}}
+  egress-1: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "192.0.2.53@53"}}
+  egress-2: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "192.0.2.53@53"}}
 """
 
 POSTGRES_DOCKERFILE = """
@@ -69,7 +71,7 @@ POSTGRES_ENTRY = """#!/bin/bash
 set -e
 data=/var/lib/postgresql/data
 if [ ! -s $data/PG_VERSION ]; then
-  initdb -D $data -U "$POSTGRES_USER" --pwfile=<(printf %s "$POSTGRES_PASSWORD") --auth=scram-sha-256 >/dev/null
+  initdb -D $data --encoding=UTF8 --locale=C -U "$POSTGRES_USER" --pwfile=<(printf %s "$POSTGRES_PASSWORD") --auth=scram-sha-256 >/dev/null
   echo "host all all all scram-sha-256" >> $data/pg_hba.conf
   pg_ctl -D $data -o "-c listen_addresses=''" -w start >/dev/null
   PGPASSWORD=$POSTGRES_PASSWORD createdb -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB" 2>/dev/null || true
@@ -116,7 +118,10 @@ class Docker:
              "--pidfile", str(directory / "pid")], stdout=self.log, stderr=self.log)
         self.env = dict(os.environ, DOCKER_HOST=self.socket, DOCKER_BUILDKIT="0", COMPOSE_PROJECT_NAME=PROJECT,
                         SLUICE_POSTGRES_IMAGE="sluice-test-postgres", SLUICE_POSTGRES_PASSWORD=os.urandom(12).hex())
-        wait_for(lambda: self.run("version", check=False, quiet=True).returncode == 0, "dockerd", 60, 0.5)
+
+    def wait_ready(self):
+        wait_for(lambda: self.run("version", check=False, quiet=True).returncode == 0,
+                 lambda: "dockerd:\n%s" % pathlib.Path(self.log.name).read_text()[-2000:], 60, 0.5)
 
     def run(self, *arguments, check=True, quiet=False, command="docker", **more):
         result = subprocess.run([command, *map(str, arguments)], env=self.env, text=True, check=False,
@@ -161,7 +166,16 @@ class Composed:
                      lambda: "%s to be healthy:\n%s" % (service, self.compose("logs", "--tail", "15", service).stdout), 120, 0.5)
 
 
-def build(docker, directory):
+def build_services(docker, directory):
+    import_base(docker, directory)
+    for target in ("ingest", "scheduler", "egress", "ctl", "rig"):
+        tag = {"ctl": "sluicectl"}.get(target, "sluice-" + target)
+        docker.run("build", "--network=host", *proxies(), "-q", "-f", ROOT / "deploy/Dockerfile", "--target", target, "-t", tag, ROOT)
+        size = int(docker.run("image", "inspect", "-f", "{{.Size}}", tag).stdout)
+        print("image %-16s %4d MB" % (tag, size // 1_000_000), flush=True)
+
+
+def import_base(docker, directory):
     if docker.run("image", "inspect", BASE, check=False).returncode != 0:
         tree = directory / "tree"
         subprocess.run(["debootstrap", "--variant=minbase", "bookworm", str(tree)] + mirror(), check=True, stdout=subprocess.DEVNULL)
@@ -176,12 +190,10 @@ def build(docker, directory):
         archive = subprocess.Popen(["tar", "-C", str(tree), "-c", "."], stdout=subprocess.PIPE)
         docker.run("import", "-", BASE, stdin=archive.stdout)
         shutil.rmtree(tree)
-    network = proxies()
-    for target in ("ingest", "scheduler", "egress", "ctl", "rig"):
-        tag = {"ctl": "sluicectl"}.get(target, "sluice-" + target)
-        docker.run("build", "--network=host", *network, "-q", "-f", ROOT / "deploy/Dockerfile", "--target", target, "-t", tag, ROOT)
-        size = int(docker.run("image", "inspect", "-f", "{{.Size}}", tag).stdout)
-        print("image %-16s %4d MB" % (tag, size // 1_000_000), flush=True)
+
+
+def build_neighbours(docker, directory):
+    """What the services need beside them, and a host with a registry would pull."""
     for name, files in (("postgres", {"Dockerfile": POSTGRES_DOCKERFILE, "entry.sh": POSTGRES_ENTRY}),
                         ("dns", {"Dockerfile": DNS_DOCKERFILE, "knot.conf": KNOT, "test.zone": ZONE})):
         context = directory / name
@@ -190,7 +202,7 @@ def build(docker, directory):
             (context / file).write_text(text)
         if "entry.sh" in files:
             (context / "entry.sh").chmod(0o755)
-        docker.run("build", "--network=host", *network, "-q", "-t", "sluice-test-" + name, context)
+        docker.run("build", "--network=host", *proxies(), "-q", "-t", "sluice-test-" + name, context)
 
 
 def mirror():
@@ -218,21 +230,23 @@ class Trial:
         # Of another authority: whoever has it is a stranger.
         subprocess.run([str(ROOT / "deploy/certificates.sh"), str(self.dir / "stranger"), "egress.egress-1"], check=True)
         for directory in (self.composed.tls, self.dir / "stranger"):
-            os.chmod(directory, 0o755)
-            for key in directory.glob("*.key"):
-                os.chmod(key, 0o644)
+            for path in (directory, *directory.iterdir()):
+                os.chown(path, SERVICE_UID, SERVICE_UID)
+        self.composed.compose("down", "-v", check=False)  # What an interrupted run left in --dir.
         self.composed.compose("up", "-d")
         self.composed.wait_healthy(*SERVICES)
         answer = self.composed.ctl("apply", "-f", "-", stdin=POLICY)
         print(answer.stdout.strip().splitlines()[-1])
         self.key = json.loads(self.composed.ctl("--json", "key", "create", "--tenant", "shop").stdout)["secret"]
-        wait_for(lambda: self.composed.ctl("status").stdout.count(" bound") >= 2, "both sources to be bound", 60, 0.5)
+        wait_for(lambda: self.composed.ctl("status").stdout.count(" bound") >= 2,
+                 lambda: "both sources to be bound:\n%s%s" % (self.composed.ctl("status").stdout,
+                                                              self.composed.compose("logs", "--tail", "10", "egress-1").stdout), 60, 0.5)
 
     def stats(self):
         answer = self.docker.run("exec", self.composed.container("sink"), "true", check=False)
         if answer.returncode != 0:
             raise Failure("the sink has ended")
-        with urllib.request.urlopen("http://127.0.0.1:18080/stats", timeout=10) as page:
+        with urllib.request.urlopen("http://%s:8080/stats" % SINK, timeout=10) as page:
             return json.loads(page.read())
 
     def load(self, messages, rate):
@@ -240,7 +254,7 @@ class Trial:
         self.sent += messages
         return subprocess.Popen(
             ["docker", "run", "--rm", "--network", PROJECT + "_front", "-v", "%s:/tls:ro" % self.composed.tls, "-v",
-             "%s:/corpus:ro" % (ROOT / "tests/data/mail"), "--entrypoint", "sluice-load", "sluice-rig", "--target", "ingest:8025", "--ca",
+             "%s:/corpus:ro" % (ROOT / "tests/data/mail"), "--entrypoint", "sluice-load", "sluice-rig", "--target", "ingest:8025", "--tls", "--ca",
              "/tls/ca.pem", "--key", self.key, "--messages", str(messages), "--rate", str(rate), "--streams", "marketing", "--domain-suffix",
              ".d.test", "--corpus", "/corpus", "--quiet"], env=self.docker.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -260,8 +274,8 @@ class Trial:
     def deliver(self):
         self.finish(self.load(500, 250))
         self.wait_all()
-        sources = self.stats()["sources"]
-        print("delivered %d across networks, by source: %s" % (self.sent, {k: v for k, v in sorted(sources.items())}))
+        sources = {source: counts["replied_ok"] for source, counts in sorted(self.stats()["by_source"].items()) if counts["replied_ok"]}
+        print("delivered %d across networks, by source: %s" % (self.sent, sources))
         if len(sources) != 2:
             raise Failure("mail left from %s instead of two addresses" % sources)
 
@@ -319,30 +333,38 @@ class Trial:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", type=pathlib.Path, help="keeps the daemon's data there, so that a second run builds what has changed")
+    parser.add_argument("--built", action="store_true", help="the services' images are in --dir as wanted: none is built")
     args = parser.parse_args()
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-container-", dir="/var/tmp"))
-    docker = Docker(directory, args.dir or directory / "data")
     tls = ROOT / "deploy/compose/tls"
     if tls.exists():
         sys.exit("container test: %s is there already: it would be used and removed" % tls)
-    trial = Trial(docker, directory)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("container test: told to stop"))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-container-", dir="/var/tmp"))
+    docker = Docker(directory, args.dir or directory / "data")
     try:
-        build(docker, directory)
-        trial.run()
+        docker.wait_ready()
+        if not args.built:
+            build_services(docker, directory)
+        build_neighbours(docker, directory)
+        Trial(docker, directory).run()
         print("container test: ok")
     except Failure as failure:
-        print("container test: %s" % failure, file=sys.stderr)
-        sys.exit(1)
+        sys.exit("container test: %s" % failure)
     finally:
-        if (directory / "override.yaml").exists():
-            trial.composed.compose("down", "-v", "-t", "5", check=False)
-        shutil.rmtree(tls, ignore_errors=True)
-        docker.stop()
-        # What the daemon leaves mounted.
-        for line in pathlib.Path("/proc/mounts").read_text().splitlines():
-            if str(directory) in line:
-                subprocess.run(["umount", "-l", line.split()[1]], check=False, stderr=subprocess.DEVNULL)
-        subprocess.run(["rm", "-rf", str(directory)], check=False)
+        clean_up(docker, directory, tls)
+
+
+def clean_up(docker, directory, tls):
+    if (directory / "override.yaml").exists():
+        Composed(docker, directory).compose("down", "-v", "-t", "5", check=False)
+    for made in (tls, tls.with_name("tls-authority")):
+        shutil.rmtree(made, ignore_errors=True)
+    docker.stop()
+    # What the daemon leaves mounted.
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        if str(directory) in line:
+            subprocess.run(["umount", "-l", line.split()[1]], check=False, stderr=subprocess.DEVNULL)
+    subprocess.run(["rm", "-rf", str(directory)], check=False)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ SourceState StateOf(const SourcePolicy& source, const storage::SourceAssignment*
   out.epoch = assignment->epoch;
   out.detail = assignment->detail;
   if (assignment->expired) {
-    out.detail = Cat("last held by ", assignment->egress);
+    out.detail = assignment->egress.empty() ? "no egress holds it now" : Cat("last held by ", assignment->egress);
     return out;
   }
   out.egress = assignment->egress;

@@ -13,8 +13,20 @@ bool MayBind(const Candidate& candidate, const SourcePolicy& source) {
 
 }  // namespace
 
+void BindFailures::Add(const std::string& source, const std::string& egress, SteadyInstant now) {
+  std::erase_if(until_, [now](const auto& failure) { return failure.second <= now; });
+  until_[{source, egress}] = now + kAskAgain;
+}
+
+void BindFailures::Forget(const std::string& source, const std::string& egress) { until_.erase({source, egress}); }
+
+bool BindFailures::IsRecent(const std::string& source, const std::string& egress, SteadyInstant now) const {
+  const auto found = until_.find({source, egress});
+  return found != until_.end() && found->second > now;
+}
+
 AssignmentPlan PlanAssignments(const std::vector<SourcePolicy>& sources, const std::vector<Candidate>& candidates,
-                               const std::vector<Holder>& holders) {
+                               const std::vector<Holder>& holders, const BindFailures& failures, SteadyInstant now) {
   std::map<std::string, const Holder*> by_source;
   std::map<std::string, int> load;
   for (const Holder& holder : holders) {
@@ -27,7 +39,7 @@ AssignmentPlan PlanAssignments(const std::vector<SourcePolicy>& sources, const s
     const Holder* holder = found == by_source.end() ? nullptr : found->second;
     std::vector<const Candidate*> able;
     for (const Candidate& candidate : candidates) {
-      if (MayBind(candidate, source)) able.push_back(&candidate);
+      if (MayBind(candidate, source) && !failures.IsRecent(source.name, candidate.egress, now)) able.push_back(&candidate);
     }
     if (holder != nullptr && !holder->expired) {
       const bool other = std::any_of(able.begin(), able.end(),
@@ -35,18 +47,14 @@ AssignmentPlan PlanAssignments(const std::vector<SourcePolicy>& sources, const s
       if (holder->bind_failed && other) plan.releases.push_back(source.name);
       continue;
     }
-    const Candidate* best = nullptr;
     const auto cost = [&](const Candidate* c) {
-      const bool failed = holder != nullptr && holder->bind_failed && holder->egress == c->egress;
-      const bool last = holder != nullptr && !holder->bind_failed && holder->egress == c->egress;
-      return std::pair(failed ? 2 : last ? 0 : 1, load[c->egress]);
+      return std::pair(holder != nullptr && holder->egress == c->egress ? 0 : 1, load[c->egress]);
     };
-    for (const Candidate* candidate : able) {
-      if (best == nullptr || cost(candidate) < cost(best)) best = candidate;
-    }
-    if (best == nullptr) continue;
-    ++load[best->egress];
-    plan.claims[best->egress].push_back(source.name);
+    const auto best = std::min_element(able.begin(), able.end(),
+                                       [&](const Candidate* a, const Candidate* b) { return cost(a) < cost(b); });
+    if (best == able.end()) continue;
+    ++load[(*best)->egress];
+    plan.claims[(*best)->egress].push_back(source.name);
   }
   return plan;
 }

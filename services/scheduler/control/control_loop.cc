@@ -240,6 +240,7 @@ absl::Status ControlLoop::Round() {
   if (control) RETURN_IF_ERROR(Assign(current));
   std::vector<AssignedTo> assigned;
   for (const storage::SourceAssignment& assignment : current) {
+    if (assignment.egress.empty()) continue;  // Given up by one, taken by none yet.
     const bool known = sources_by_name_.contains(assignment.source);
     assigned.push_back({assignment.source, assignment.egress, known && assignment.state == "bound"});
   }
@@ -311,8 +312,10 @@ absl::Status ControlLoop::RecordResults() {
                                                                result.bound ? "bound" : "bind_failed", result.error));
     if (!current) continue;
     if (result.bound) {
+      bind_failures_.Forget(result.source, result.egress);
       log_.Info("source_bound", {{"source", result.source}, {"egress", result.egress}});
     } else {
+      bind_failures_.Add(result.source, result.egress, clock_.Steady());
       log_.Error("source_not_bound",
                  {{"source", result.source}, {"egress", result.egress}, {"error", result.error}});
     }
@@ -328,7 +331,7 @@ absl::Status ControlLoop::Assign(std::vector<storage::SourceAssignment>& current
   for (const storage::SourceAssignment& a : current) {
     holders.push_back({a.source, a.egress, a.expired, a.state == "bind_failed"});
   }
-  const AssignmentPlan plan = PlanAssignments(policy_.sources, candidates, holders);
+  const AssignmentPlan plan = PlanAssignments(policy_.sources, candidates, holders, bind_failures_, clock_.Steady());
   std::vector<std::pair<std::string, int64_t>> ended;
   for (const storage::SourceAssignment& a : current) {
     const bool release = std::find(plan.releases.begin(), plan.releases.end(), a.source) != plan.releases.end();

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mail/policy_document.h"
+#include "scheduler/control/assignment.h"
 #include "scheduler/core.h"
 #include "scheduler/mailbox.h"
 #include "storage/assignment_store.h"
@@ -115,6 +116,7 @@ class ControlLoop {
   PolicyDocument policy_;
   absl::flat_hash_map<std::string, const SourcePolicy*> sources_by_name_;  // Into policy_.
   std::vector<Constraint> in_force_;
+  BindFailures bind_failures_;
   std::map<std::string, Told> told_;
   std::map<std::string, std::pair<uint64_t, std::vector<SigningKey>>> told_keys_;
   std::unique_ptr<storage::Upkeep> upkeep_;

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "scheduler/calendar.h"
 #include "scheduler/control/assignment.h"
 #include "scheduler/fleet.h"
@@ -191,31 +193,59 @@ SourcePolicy NamedSource(const std::string& name, const std::string& bind) {
   return source;
 }
 
+constexpr SteadyInstant kNow = SteadyInstant(std::chrono::hours(1));
+
+AssignmentPlan Plan(const std::vector<SourcePolicy>& sources, const std::vector<Candidate>& candidates, const std::vector<Holder>& holders,
+                    const BindFailures& failures = {}, SteadyInstant now = kNow) {
+  return PlanAssignments(sources, candidates, holders, failures, now);
+}
+
 TEST(AssignmentTest, SpreadsFreeSourcesOverEgressesThatMayBindThem) {
-  const auto plan = PlanAssignments({NamedSource("a", "192.0.2.1"), NamedSource("b", "192.0.2.2"), NamedSource("c", "192.0.2.3")},
+  const auto plan = Plan({NamedSource("a", "192.0.2.1"), NamedSource("b", "192.0.2.2"), NamedSource("c", "192.0.2.3")},
                                     {{"e1", {}}, {"e2", {"192.0.2.2"}}}, {});
   EXPECT_THAT(plan.claims.at("e1"), ElementsAre("a", "c"));
   EXPECT_THAT(plan.claims.at("e2"), ElementsAre("b"));
 }
 
 TEST(AssignmentTest, ASourceStaysWithItsHolderWhileTheLeaseRuns) {
-  const auto plan = PlanAssignments({NamedSource("a", "192.0.2.1")}, {{"e2", {}}}, {{"a", "e1", false, false}});
+  const auto plan = Plan({NamedSource("a", "192.0.2.1")}, {{"e2", {}}}, {{"a", "e1", false, false}});
   EXPECT_THAT(plan.claims, IsEmpty());
-  const auto later = PlanAssignments({NamedSource("a", "192.0.2.1")}, {{"e2", {}}}, {{"a", "e1", true, false}});
+  const auto later = Plan({NamedSource("a", "192.0.2.1")}, {{"e2", {}}}, {{"a", "e1", true, false}});
   EXPECT_THAT(later.claims.at("e2"), ElementsAre("a"));
 }
 
 TEST(AssignmentTest, ASourceThatCouldNotBeBoundMovesWhenSomebodyElseMightBindIt) {
   const std::vector<SourcePolicy> sources = {NamedSource("a", "192.0.2.1")};
-  EXPECT_THAT(PlanAssignments(sources, {{"e1", {}}}, {{"a", "e1", false, true}}).releases, IsEmpty());
-  EXPECT_THAT(PlanAssignments(sources, {{"e1", {}}, {"e2", {}}}, {{"a", "e1", false, true}}).releases, ElementsAre("a"));
-  EXPECT_THAT(PlanAssignments(sources, {{"e1", {}}, {"e2", {}}}, {{"a", "e1", true, true}}).claims.at("e2"), ElementsAre("a"));
+  BindFailures failures;
+  failures.Add("a", "e1", kNow);
+  EXPECT_THAT(Plan(sources, {{"e1", {}}}, {{"a", "e1", false, true}}, failures).releases, IsEmpty());
+  EXPECT_THAT(Plan(sources, {{"e1", {}}, {"e2", {}}}, {{"a", "e1", false, true}}, failures).releases, ElementsAre("a"));
+  EXPECT_THAT(Plan(sources, {{"e1", {}}, {"e2", {}}}, {{"a", "", true, false}}, failures).claims.at("e2"), ElementsAre("a"));
+}
+
+// Each of several hosts has addresses of its own, and nobody says which: every host is asked once, and then not at once again.
+TEST(AssignmentTest, EveryEgressIsAskedOnceBeforeOneIsAskedAgain) {
+  const std::vector<SourcePolicy> sources = {NamedSource("a", "192.0.2.1")};
+  const std::vector<Candidate> three = {{"e1", {}}, {"e2", {}}, {"e3", {}}};
+  BindFailures failures;
+  std::set<std::string> asked;
+  for (int i = 0; i < 3; ++i) {
+    const std::string egress = Plan(sources, three, {{"a", "", true, false}}, failures).claims.begin()->first;
+    asked.insert(egress);
+    failures.Add("a", egress, kNow);
+  }
+  EXPECT_EQ(asked.size(), 3u);
+  EXPECT_THAT(Plan(sources, three, {{"a", "", true, false}}, failures).claims, IsEmpty());
+  EXPECT_THAT(Plan(sources, three, {{"a", "e2", false, true}}, failures).releases, IsEmpty());
+  EXPECT_EQ(Plan(sources, three, {}, failures, kNow + BindFailures::kAskAgain).claims.size(), 1u);
+  failures.Forget("a", "e2");
+  EXPECT_THAT(Plan(sources, three, {}, failures).claims.at("e2"), ElementsAre("a"));
 }
 
 TEST(AssignmentTest, ASourceThatNamesItsEgressGoesNowhereElse) {
   SourcePolicy source = NamedSource("a", "192.0.2.1");
   source.egress = "e9";
-  EXPECT_THAT(PlanAssignments({source}, {{"e1", {}}}, {}).claims, IsEmpty());
+  EXPECT_THAT(Plan({source}, {{"e1", {}}}, {}).claims, IsEmpty());
 }
 
 }  // namespace

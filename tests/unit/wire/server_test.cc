@@ -62,6 +62,10 @@ struct Rig {
     ServerOptions options;
     options.listen = {std::move(address)};
     options.credentials.plaintext = true;
+    options.on_call = [this](const CallRecord& call) {
+      const std::lock_guard lock(mutex);
+      calls.push_back(Cat(call.method, " ", call.code, " ", call.caller.starts_with("ipv4:127.0.0.1:") ? "loopback" : call.caller));
+    };
     auto started = Server::Start(options, {&service});
     EXPECT_TRUE(started.ok()) << View(started.status().message());
     server = *std::move(started);
@@ -81,6 +85,8 @@ struct Rig {
     if (answer != nullptr) *answer = response.message_id();
     return status;
   }
+  std::mutex mutex;
+  std::vector<std::string> calls;  // as they ended
   FakeSubmission service;
   std::unique_ptr<Server> server;
   std::shared_ptr<grpc::Channel> channel;
@@ -94,6 +100,16 @@ TEST(WireServerTest, AnswersCallsOnAFreePort) {
   EXPECT_EQ(answer, "m1");
   ASSERT_TRUE(rig.Get("key", &answer).ok());
   EXPECT_EQ(answer, "slk_x");
+}
+
+TEST(WireServerTest, EveryCallIsToldAsItEndsAndHousekeepingIsNot) {
+  Rig rig;
+  ASSERT_TRUE(rig.Get("m1").ok());
+  ASSERT_FALSE(rig.Get("bad").ok());
+  EXPECT_TRUE(IsServing(rig.channel, std::chrono::seconds(10)).ok());
+  rig.server->Drain(std::chrono::seconds(5));
+  EXPECT_EQ(rig.calls, (std::vector<std::string>{"SubmissionService/GetMessage OK loopback",
+                                                 "SubmissionService/GetMessage INVALID_ARGUMENT loopback"}));
 }
 
 TEST(WireServerTest, ListensOnAUnixSocket) {

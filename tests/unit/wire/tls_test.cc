@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 
 #include "base/text.h"
 #include "sluice/v1/admin.grpc.pb.h"
@@ -120,6 +121,10 @@ class TlsTest : public ::testing::Test {
     options.credentials.key = files_.KeyOf("server");
     options.credentials.ca = files_.Cert("ca");
     options.credentials.client_auth = client_auth;
+    options.on_call = [this](const CallRecord& call) {
+      const std::lock_guard lock(mutex_);
+      calls_.push_back(Cat(call.caller, " ", call.method, " ", call.code));
+    };
     server_ = *Server::Start(options, {&service_, &admin_});
   }
   // `patiently`: connects again and again until it is let in or the time is over.
@@ -163,6 +168,8 @@ class TlsTest : public ::testing::Test {
   const KeyAndCertificate ca_ = MakeIdentity("ca", nullptr);
   WhoAmI service_;
   v1::AdminService::CallbackService admin_;  // Every method answers UNIMPLEMENTED.
+  std::mutex mutex_;
+  std::vector<std::string> calls_;
   std::unique_ptr<Server> server_;
 };
 
@@ -206,6 +213,10 @@ TEST_F(TlsTest, ACallGoesAsFarAsItsRole) {
   EXPECT_EQ(ApplyAs("viewer.carol").error_code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(ApplyAs("egress").error_code(), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(ApplyAs("admin.alice").error_code(), grpc::StatusCode::UNIMPLEMENTED);  // Let in.
+  server_->Drain(std::chrono::seconds(5));
+  EXPECT_EQ(calls_, (std::vector<std::string>{"viewer.carol AdminService/ApplyPolicy PERMISSION_DENIED",
+                                              "egress.mta1 AdminService/ApplyPolicy PERMISSION_DENIED",
+                                              "admin.alice AdminService/ApplyPolicy UNIMPLEMENTED"}));
 }
 
 // Long after the old certificate would have ended, and without a restart.
