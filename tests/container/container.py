@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy"))
@@ -18,7 +17,6 @@ from sluice_local import Failure, wait_for  # noqa: E402
 
 BASE = "debian:bookworm-slim"
 PROJECT = "sluicetest"
-SINK = "192.0.2.100"
 SERVICE_UID = 64000  # As in the Dockerfile.
 SERVICES = ("scheduler", "ingest", "egress-1", "egress-2")
 
@@ -28,8 +26,8 @@ tenants:
 streams:
   - {name: marketing, retry_schedule: quick}
 sources:
-  - {name: ip-11, address: 192.0.2.11, ehlo: mta11.shop.example}
-  - {name: ip-12, address: 192.0.2.12, ehlo: mta12.shop.example}
+  - {name: ip-11, address: 203.0.113.11, ehlo: mta11.shop.example, egress: egress-1}
+  - {name: ip-12, address: 203.0.113.12, ehlo: mta12.shop.example, egress: egress-2}
 pools:
   - {name: both, members: [{source: ip-11}, {source: ip-12}]}
 routes:
@@ -47,15 +45,15 @@ services:
     entrypoint: ["sluice-sink"]
     command: ["--listen", "0.0.0.0:25", "--stats", "0.0.0.0:8080", "--recording", "envelope", "--track-tokens", "200000"]
     user: root
-    networks: {out: {ipv4_address: 192.0.2.100}}
+    networks: {out: {ipv4_address: 203.0.113.100}}
   dns:
     image: sluice-test-dns
-    networks: {out: {ipv4_address: 192.0.2.53}, internal: {}}
+    networks: {out: {ipv4_address: 203.0.113.53}, internal: {}}
   scheduler:
-    environment: {SLUICE_SCHEDULER_DNS_FORWARDERS: "192.0.2.53@53"}
-    networks: {out: {ipv4_address: 192.0.2.20}}
-  egress-1: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "192.0.2.53@53"}}
-  egress-2: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "192.0.2.53@53"}}
+    environment: {SLUICE_SCHEDULER_DNS_FORWARDERS: "203.0.113.53@53"}
+    networks: {out: {ipv4_address: 203.0.113.20}}
+  egress-1: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "203.0.113.53@53"}}
+  egress-2: {environment: {SLUICE_EGRESS_DNS_FORWARDERS: "203.0.113.53@53"}}
 """
 
 POSTGRES_DOCKERFILE = """
@@ -101,8 +99,8 @@ ZONE = """$ORIGIN test.
 $TTL 300
 @ SOA ns hostmaster 1 3600 600 86400 60
 @ NS ns
-ns A 192.0.2.53
-sink A 192.0.2.100
+ns A 203.0.113.53
+sink A 203.0.113.100
 *.d MX 10 sink
 """
 
@@ -243,11 +241,12 @@ class Trial:
                                                               self.composed.compose("logs", "--tail", "10", "egress-1").stdout), 60, 0.5)
 
     def stats(self):
-        answer = self.docker.run("exec", self.composed.container("sink"), "true", check=False)
-        if answer.returncode != 0:
-            raise Failure("the sink has ended")
-        with urllib.request.urlopen("http://%s:8080/stats" % SINK, timeout=10) as page:
-            return json.loads(page.read())
+        """Asked inside the sink's container: the host need not reach the containers' networks."""
+        answer = self.docker.run("exec", self.composed.container("sink"), "bash", "-c",
+                                 "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /stats HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3", check=False)
+        if answer.returncode != 0 or "{" not in answer.stdout:
+            raise Failure("the sink does not answer: %s%s" % (answer.stdout, answer.stderr))
+        return json.loads(answer.stdout[answer.stdout.index("{"):])
 
     def load(self, messages, rate):
         """A running load generator; its answer is read by finish()."""
