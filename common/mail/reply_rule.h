@@ -24,6 +24,7 @@ struct ReplyRule {
   std::optional<ReplyScope> scope = {};
   // kDeferred or kBounced; absent = as class, code and stage say.
   std::optional<Disposition> disposition = {};
+  friend bool operator==(const ReplyRule&, const ReplyRule&) = default;
 };
 
 }  // namespace sluice

@@ -297,6 +297,7 @@ std::vector<PolicyFinding> CheckPolicy(const PolicyDocument& policy) {
   check::CheckWarmupPlans(findings);
   check::CheckDkimKeys(findings);
   check::CheckTagHeaders(findings);
+  check::CheckReplyRules(findings);
   check::CheckTheRest(findings);
   return std::move(findings.all);
 }

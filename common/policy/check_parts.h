@@ -53,6 +53,7 @@ void CheckRetrySchedules(Findings& findings);
 void CheckWarmupPlans(Findings& findings);
 void CheckDkimKeys(Findings& findings);
 void CheckTagHeaders(Findings& findings);
+void CheckReplyRules(Findings& findings);
 void CheckTheRest(Findings& findings);
 
 }  // namespace sluice::check

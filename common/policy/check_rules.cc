@@ -12,6 +12,7 @@ namespace {
 constexpr int kMostConnections = 100'000;
 constexpr size_t kMostWaits = 100;
 constexpr Duration kLongestIdle = std::chrono::minutes(10);
+constexpr size_t kMostReplyRules = 1'000;
 constexpr Duration kLongestWait = std::chrono::hours(24 * 7);
 
 void CheckMatchNames(Findings& findings, const Match& match, const std::string& path) {
@@ -212,6 +213,32 @@ void CheckTagHeaders(Findings& findings) {
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     if (!seen.insert(lower).second) findings.Error(path, Cat(Quoted(headers[i]), " stands twice"));
   }
+}
+
+void CheckReplyRules(Findings& findings) {
+  const auto& rules = findings.policy.reply_rules;
+  std::set<std::string_view> seen;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const ReplyRule& rule = rules[i];
+    const std::string path = Cat("reply_rules[", i, "]");
+    findings.CheckName(rule.name, path + ".name");
+    for (size_t n = 0; n < rule.providers.size(); ++n) {
+      findings.CheckProvider(rule.providers[n], Cat(path, ".providers[", n, "]"));
+    }
+    if (!seen.insert(rule.name).second)
+      findings.Error(path + ".name", Cat(Quoted(rule.name), " stands twice; give each its own name"));
+    if (rule.pattern.empty()) {
+      findings.Error(path + ".pattern", "is required; write a pattern that the reply contains");
+    } else {
+      CheckReplyPattern(findings, rule.pattern, path + ".pattern");
+    }
+    if (rule.reply_class == ReplyClass::kNone || rule.reply_class == ReplyClass::kUnknown)
+      findings.Error(path + ".reply_class", "says nothing; write one such as throttle or rcpt_bad");
+    if (rule.disposition == Disposition::kDelivered)
+      findings.Error(path + ".disposition", "is not for a rule to give; write deferred or bounced");
+  }
+  if (rules.size() > kMostReplyRules)
+    findings.Error("reply_rules", Cat("has ", rules.size(), " rules; at most ", kMostReplyRules, " are tried on a reply"));
 }
 
 void CheckTheRest(Findings& findings) {

@@ -217,6 +217,28 @@ class Converter {
     return {from.mx_suffix(), from.provider()};
   }
 
+  ReplyRule Convert(const v1::ReplyRule& from, const std::string& path) {
+    ReplyRule out{.name = from.name(), .providers = Strings(from.providers()), .pattern = from.pattern()};
+    ReadCodes(from.code(), path + ".code", out);
+    for (int i = 0; i < from.stages_size(); ++i) {
+      const auto stage = ReadName(ParseStage(from.stages(i)), Cat(path, ".stages[", i, "]"),
+                                  "a stage such as mail, rcpt or body");
+      if (stage) out.stages.push_back(*stage);
+    }
+    out.reply_class = ReadName(ParseReplyClass(from.reply_class()), path + ".reply_class",
+                               "a reply class such as throttle, greylist or rcpt_bad")
+                          .value_or(out.reply_class);
+    if (!from.scope().empty()) {
+      out.scope = ReadName(ParseReplyScope(from.scope()), path + ".scope",
+                           "a scope such as source_provider, recipient or message");
+    }
+    if (!from.disposition().empty()) {
+      out.disposition = ReadName(ParseDisposition(from.disposition()), path + ".disposition",
+                                 "deferred or bounced");
+    }
+    return out;
+  }
+
   template <class From, class To>
   void ConvertAll(const google::protobuf::RepeatedPtrField<From>& from, std::string_view name,
                   std::vector<To>& out) {
@@ -231,6 +253,18 @@ class Converter {
   }
 
  private:
+  // `4xx`, `5xx` or a code.
+  void ReadCodes(const std::string& text, const std::string& path, ReplyRule& out) {
+    if (text.empty()) return;
+    const bool is_class = text == "4xx" || text == "5xx";
+    int code = 0;
+    if (!is_class && (text.size() != 3 || !ParseDigits(text, code) || code < 400 || code > 599)) {
+      return Refuse(path, Cat(Quoted(text), " is no code of a refusal; write 4xx, 5xx or one such as 550"));
+    }
+    out.code_from = is_class ? (text[0] - '0') * 100 : code;
+    out.code_to = is_class ? out.code_from + 99 : code;
+  }
+
   void Refuse(std::string path, std::string description) {
     findings_.push_back({std::move(path), std::move(description)});
   }
@@ -261,6 +295,11 @@ class Converter {
 };
 
 }  // namespace
+
+ReplyRule FromProto(const v1::ReplyRule& from) {
+  std::vector<PolicyFinding> none;
+  return Converter(none).Convert(from, "");
+}
 
 Match FromProto(const v1::Match& from) {
   Match out{.tenant = from.tenant(),
@@ -302,6 +341,7 @@ std::vector<PolicyFinding> FromProto(const v1::Policy& from, PolicyDocument* out
   converter.ConvertAll(from.warmup_plans(), "warmup_plans", out->warmup_plans);
   converter.ConvertAll(from.dkim_keys(), "dkim_keys", out->dkim_keys);
   converter.ConvertAll(from.providers(), "providers", out->providers);
+  converter.ConvertAll(from.reply_rules(), "reply_rules", out->reply_rules);
   out->tag_headers = Strings(from.tag_headers());
   out->event_retention = converter.ReadDuration(from.retention().events(), "retention.events")
                              .value_or(out->event_retention);

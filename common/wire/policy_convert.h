@@ -13,6 +13,7 @@ namespace sluice::v1 {
 class Match;
 class Policy;
 class ShapingRule;
+class ReplyRule;
 }  // namespace sluice::v1
 
 namespace sluice::wire {
@@ -27,6 +28,9 @@ void ToProto(const Match& match, v1::Match* out);
 std::vector<PolicyFinding> FromProto(const v1::ShapingRule& rule, ShapingRule* out);
 void ToProto(const ShapingRule& rule, v1::ShapingRule* out);
 Match FromProto(const v1::Match& match);
+void ToProto(const ReplyRule& rule, v1::ReplyRule* out);
+// What does not parse stays at its default: for rules that were checked before.
+ReplyRule FromProto(const v1::ReplyRule& rule);
 
 // FromProto and CheckPolicy: all there is to say before a policy is applied.
 std::vector<PolicyFinding> ValidatePolicy(const v1::Policy& policy, PolicyDocument* out);

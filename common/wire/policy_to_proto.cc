@@ -151,12 +151,29 @@ void Convert(const ProviderRule& from, v1::ProviderRule* out) {
   out->set_provider(from.provider);
 }
 
+void Convert(const ReplyRule& from, v1::ReplyRule* out) { ToProto(from, out); }
+
 template <class From, class To>
 void ConvertAll(const std::vector<From>& from, google::protobuf::RepeatedPtrField<To>* out) {
   for (const From& one : from) Convert(one, out->Add());
 }
 
 }  // namespace
+
+void ToProto(const ReplyRule& from, v1::ReplyRule* out) {
+  out->set_name(from.name);
+  for (const std::string& provider : from.providers) out->add_providers(provider);
+  out->set_pattern(from.pattern);
+  if (from.code_from == from.code_to) {
+    out->set_code(Cat(from.code_from));
+  } else if (from.code_to - from.code_from == 99) {
+    out->set_code(Cat(from.code_from / 100, "xx"));
+  }
+  for (const Stage stage : from.stages) out->add_stages(std::string(ToString(stage)));
+  out->set_reply_class(std::string(ToString(from.reply_class)));
+  if (from.scope) out->set_scope(std::string(ToString(*from.scope)));
+  if (from.disposition) out->set_disposition(std::string(ToString(*from.disposition)));
+}
 
 void ToProto(const Match& from, v1::Match* out) {
   out->set_tenant(from.tenant);
@@ -189,6 +206,7 @@ void ToProto(const PolicyDocument& from, v1::Policy* out) {
   ConvertAll(from.warmup_plans, out->mutable_warmup_plans());
   ConvertAll(from.dkim_keys, out->mutable_dkim_keys());
   ConvertAll(from.providers, out->mutable_providers());
+  ConvertAll(from.reply_rules, out->mutable_reply_rules());
   for (const std::string& header : from.tag_headers) out->add_tag_headers(header);
   out->mutable_retention()->set_events(ToString(from.event_retention));
 }

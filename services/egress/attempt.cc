@@ -9,15 +9,15 @@
 namespace sluice::egress {
 namespace {
 
-Verdict Judge(const Entry& entry, const AttemptFacts& facts) {
+Verdict Judge(const ReplyRules& rules, const Entry& entry, const AttemptFacts& facts) {
   if (facts.is_delivered) {
     Verdict delivered;
     delivered.disposition = Disposition::kDelivered;
     delivered.reply_class = ReplyClass::kNone;
     return delivered;
   }
-  return Classify(facts.reply, facts.stage,
-                  {.provider = entry.provider.value(), .mx_host = facts.mx_host});
+  return rules.Classify(facts.reply, facts.stage,
+                        {.provider = entry.provider.value(), .mx_host = facts.mx_host});
 }
 
 ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& verdict) {
@@ -89,7 +89,8 @@ void Count(EgressMetrics& metrics, AttemptCounters& counters, const Entry& entry
 
 void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
               AttemptFacts facts) {
-  const Verdict verdict = Judge(entry, facts);
+  const std::shared_ptr<const ReplyRules> rules = around.replies.Read();
+  const Verdict verdict = Judge(*rules, entry, facts);
   const ReportPtr report = MakeReport(entry, facts, verdict);
   if (around.delivery_log != nullptr) LogAttempt(*around.delivery_log, entry, *report);
   Count(around.metrics, counters, entry, *report);

@@ -211,6 +211,12 @@ LimitBook FromProto(const v1::Shaping& shaping) {
   return LimitBook(std::move(rules), std::move(constraints));
 }
 
+std::vector<ReplyRule> ReplyRulesOf(const v1::Shaping& shaping) {
+  std::vector<ReplyRule> out;
+  for (const v1::ReplyRule& from : shaping.reply_rules()) out.push_back(wire::FromProto(from));
+  return out;
+}
+
 v1::DeliverRequest ToProto(const DeliverBatch& batch) {
   v1::DeliverRequest request;
   if (batch.inventory.has_value()) FillInventory(*batch.inventory, *request.mutable_inventory());

@@ -12,6 +12,7 @@
 #include "egress/tls_results.h"
 #include "egress/trace.h"
 #include "egress/work.h"
+#include "mail/reply_rule.h"
 #include "mail/signing_key.h"
 #include "policy/shaping.h"
 #include "sluice/v1/dispatch.pb.h"
@@ -25,6 +26,7 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session);
 std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
 std::vector<SigningKey> FromProto(const v1::SigningKeys& keys);
 LimitBook FromProto(const v1::Shaping& shaping);
+std::vector<ReplyRule> ReplyRulesOf(const v1::Shaping& shaping);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);

@@ -110,6 +110,7 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .contents = contents_,
               .resolver = *parts_.resolver,
               .keys = keys_,
+              .replies = replies_,
               .tls = parts_.tls,
               .domain_tls = domain_tls_,
               .tls_results = tls_results_,
@@ -205,6 +206,8 @@ std::vector<BindResult> Egress::Assigned(std::vector<AssignedSource> sources) {
 }
 
 void Egress::SigningKeysCame(std::vector<SigningKey> keys) { keys_.SetRules(std::move(keys)); }
+
+void Egress::ReplyRulesCame(const std::vector<ReplyRule>& rules) { replies_.SetRules(rules); }
 
 void Egress::Shaped(LimitBook book, std::function<void()> done) {
   book_ = std::make_shared<const LimitBook>(std::move(book));

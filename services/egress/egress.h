@@ -66,6 +66,7 @@ class Egress final : private LinkHost {
   void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) override;
   std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) override;
   void SigningKeysCame(std::vector<SigningKey> keys) override;
+  void ReplyRulesCame(const std::vector<ReplyRule>& rules) override;
   void Shaped(LimitBook book, std::function<void()> done) override;
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
@@ -106,6 +107,7 @@ class Egress final : private LinkHost {
   ContentCache contents_;
   SourceTable table_;
   KeyRing keys_;  // control thread, but for Read
+  ReplyBook replies_;
   Addresses addresses_;  // control thread
   std::shared_ptr<const LimitBook> book_ = std::make_shared<const LimitBook>();  // control thread
   // Held while a message of a scheduler is worked in: who takes it knows that all of it is with the

@@ -129,6 +129,7 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
   } else if (message.has_assignment()) {
     Tell(host_.Assigned(FromProto(message.assignment())));
   } else if (message.has_shaping()) {
+    host_.ReplyRulesCame(ReplyRulesOf(message.shaping()));
     host_.Shaped(FromProto(message.shaping()), Answer(run, message.shaping().generation()));
   } else if (message.has_recall()) {
     HandleRecall(run, message);

@@ -22,6 +22,7 @@
 #include "egress/custody.h"
 #include "egress/session.h"
 #include "egress/tls_results.h"
+#include "mail/reply_rule.h"
 #include "mail/signing_key.h"
 #include "policy/shaping.h"
 #include "egress/trace.h"
@@ -64,6 +65,8 @@ class LinkHost {
   // The rest on the control thread.
   virtual std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) = 0;
   virtual void SigningKeysCame(std::vector<SigningKey> keys) = 0;
+  // What replies mean from now on; before Shaped, which answers for it.
+  virtual void ReplyRulesCame(const std::vector<ReplyRule>& rules) = 0;
   // What limits the sources from now on. `done` as below, when every thread keeps to it.
   virtual void Shaped(LimitBook book, std::function<void()> done) = 0;
   // `done` may be called from any thread, once.

@@ -17,6 +17,7 @@
 #include "egress/domain_tls.h"
 #include "egress/key_ring.h"
 #include "egress/metrics.h"
+#include "egress/reply_book.h"
 #include "egress/tls_results.h"
 #include "egress/trace.h"
 #include "net/dns.h"
@@ -40,6 +41,7 @@ struct Surroundings {
   ContentCache& contents;
   Resolver& resolver;
   const KeyRing& keys;
+  const ReplyBook& replies;
   TlsContext* tls = nullptr;  // null: plain text only
   DomainTlsFinder& domain_tls;
   TlsResults& tls_results;

@@ -174,6 +174,7 @@ v1::Shaping ToProto(const ShapingOrder& order) {
     to.set_value(ToString(constraint.value));
     if (constraint.until) to.set_until_micros(ToMicros(*constraint.until));
   }
+  for (const ReplyRule& rule : order.reply_rules) wire::ToProto(rule, out.add_reply_rules());
   return out;
 }
 

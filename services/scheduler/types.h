@@ -93,10 +93,11 @@ struct AssignedSource {
   friend bool operator==(const AssignedSource&, const AssignedSource&) = default;
 };
 
-// What limits the sources of one egress.
+// What limits the sources of one egress, and what replies mean.
 struct ShapingOrder {
   std::vector<PlacedRule> rules;
   std::vector<Constraint> constraints;
+  std::vector<ReplyRule> reply_rules = {};
   friend bool operator==(const ShapingOrder&, const ShapingOrder&) = default;
 };
 

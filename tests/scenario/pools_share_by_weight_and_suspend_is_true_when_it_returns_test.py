@@ -26,6 +26,14 @@ routes:
 WITHOUT_14 = FOUR.replace(", {source: ip-14}", ", {source: ip-14, weight: 0}")
 UNEVEN = FOUR.replace("{source: ip-11}", "{source: ip-11, weight: 5}").replace("{source: ip-12}", "{source: ip-12, weight: 3}")
 
+SIX = HEAD + """  - {name: ip-15, address: 127.0.0.15, ehlo: mta15.shop.example}
+  - {name: ip-16, address: 127.0.0.16, ehlo: mta16.shop.example}
+pools:
+  - {name: warm, members: [%s]}
+routes:
+  - {match: {}, pool: warm}
+""" % ", ".join("{source: ip-%d, weight: %d}" % (11 + i, 6 - i) for i in range(6))
+
 
 class Pools(Scenario):
     options = {"policy": FOUR}
@@ -41,6 +49,19 @@ class Pools(Scenario):
                                     % prefix)
         return [row[0] for row in rows]
 
+    def sent_from(self, prefix):
+        """By the address that the sink saw."""
+        return collections.Counter(r["src"].rsplit(":", 1)[0] for r in self.trial.sink.records() if "@" + prefix in r["to"][0])
+
+    def check_windows(self, picks, weights, most):
+        """In any 100 consecutive picks each source is within `most` of its share."""
+        worst = 0.0
+        for source, weight in weights.items():
+            exact = 100 * weight / sum(weights.values())
+            for begin in range(len(picks) - 99):
+                worst = max(worst, abs(picks[begin:begin + 100].count(source) - exact))
+        print("furthest from the exact share in any 100 consecutive of %d picks: %.2f" % (len(picks), worst))
+        self.assertLessEqual(worst, most)
 
     def test_1_a_thousand_queues_of_one_message_share_four_sources_evenly(self):
         before = len(self.trial.sink.records())
@@ -52,6 +73,12 @@ class Pools(Scenario):
         print("shares of 1,000 one-message domains:", shares)
         for source in ("ip-11", "ip-12", "ip-13", "ip-14"):
             self.assertAlmostEqual(shares[source], 0.25, delta=0.02)
+        self.check_windows(picks, {"ip-11": 1, "ip-12": 1, "ip-13": 1, "ip-14": 1}, 1)
+        seen = self.sent_from("even")
+        print("seen by the sink:", dict(seen))
+        self.assertEqual(sum(seen.values()), 1000)
+        for address in ("127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"):
+            self.assertAlmostEqual(seen[address] / 1000, 0.25, delta=0.02)
 
     def test_2_suspend_is_true_when_it_returns_and_resume_lets_go(self):
         before = len(self.trial.sink.records())
@@ -103,7 +130,14 @@ class Pools(Scenario):
         counts = collections.Counter(self.picks("uneven"))
         print("weights 5 3 1 1 over 600:", dict(counts))
         for source, weight in (("ip-11", 5), ("ip-12", 3), ("ip-13", 1), ("ip-14", 1)):
-            self.assertAlmostEqual(counts[source], 60 * weight, delta=12)
+            self.assertAlmostEqual(counts[source], 60 * weight, delta=6)
+        self.check_windows(self.picks("uneven"), {"ip-11": 5, "ip-12": 3, "ip-13": 1, "ip-14": 1}, 1)
+
+    def test_6_six_uneven_members(self):
+        self.trial.apply(SIX)
+        self.send(600, "six")
+        self.trial.wait_empty()
+        self.check_windows(self.picks("six"), {"ip-%d" % (11 + i): 6 - i for i in range(6)}, 2)
 
 
 if __name__ == "__main__":

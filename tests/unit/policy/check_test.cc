@@ -203,6 +203,17 @@ const Bend kBends[] = {
      "shaping[0].match.provider", "add its MX hosts to providers", false},
     {"UnknownProviderOfPlan", [](auto& p) { p.warmup_plans = {{.name = "slow", .stages = {{{"yaho", 5}}}}}; },
      "warmup_plans[0].stages[0].caps[\"yaho\"]", "write 'yahoo'", false},
+    {"ReplyRuleWithoutName", [](auto& p) { p.reply_rules = {{.pattern = "x", .reply_class = ReplyClass::kPolicy}}; },
+     "reply_rules[0].name", "is required"},
+    {"ReplyRuleThatIsNoPattern", [](auto& p) { p.reply_rules = {{.name = "a", .pattern = "(", .reply_class = ReplyClass::kPolicy}}; },
+     "reply_rules[0].pattern", "is not a pattern"},
+    {"ReplyRuleWithoutClass", [](auto& p) { p.reply_rules = {{.name = "a", .pattern = "x"}}; }, "reply_rules[0].reply_class",
+     "says nothing"},
+    {"ReplyRuleThatDelivers",
+     [](auto& p) {
+       p.reply_rules = {{.name = "a", .pattern = "x", .reply_class = ReplyClass::kPolicy, .disposition = Disposition::kDelivered}};
+     },
+     "reply_rules[0].disposition", "write deferred or bounced"},
     {"SharedAddress", [](auto& p) { p.sources[1].address = "192.0.2.11"; }, "sources[1].address",
      "one reputation", false},
 };

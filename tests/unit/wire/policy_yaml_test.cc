@@ -234,6 +234,10 @@ dkim_keys: [{domain: shop.example, selector: s1, key: shop.pem, algorithm: rsa-s
 tag_headers: [X-Kind]
 retention: {events: 7d}
 providers: [{mx_suffix: .mx.example.net, provider: example}]
+reply_rules:
+  - {name: one, providers: [google], pattern: never, code: 4xx, stages: [rcpt, body], reply_class: rcpt_bad, scope: recipient_org, disposition: bounced}
+  - {name: two, pattern: later, code: 550, reply_class: throttle}
+  - {name: three, pattern: what, reply_class: policy}
 )";
   ASSERT_THAT(ReadPolicyYaml(yaml.str(), &proto).findings, IsEmpty());
   PolicyDocument first, second;
@@ -249,6 +253,10 @@ providers: [{mx_suffix: .mx.example.net, provider: example}]
   EXPECT_EQ(second.retry_schedules[0].waits[1], Duration(std::chrono::minutes(5)));
   EXPECT_EQ(second.event_retention, Duration(std::chrono::hours(24 * 7)));
   EXPECT_EQ(second.warmup_plans[0].stages[0][0].second, 50);
+  EXPECT_EQ(first.reply_rules, second.reply_rules);
+  EXPECT_EQ(second.reply_rules[0].code_to, 499);
+  EXPECT_EQ(second.reply_rules[1].code_from, 550);
+  EXPECT_EQ(second.reply_rules[2].code_to, 599);
 }
 
 TEST(PolicyConvertTest, EveryValueThatDoesNotParseIsNamed) {
