@@ -12,6 +12,7 @@ using Change = storage::Settlement::Change;
 
 constexpr int kDelivered = 1;
 constexpr int kDeferred = 2;
+constexpr auto kMovesOnAfter = std::chrono::seconds(1);
 constexpr auto kSettleRetry = std::chrono::milliseconds(200);
 constexpr auto kInboxEvery = std::chrono::milliseconds(500);
 constexpr int kInboxBatch = 1'000;
@@ -103,6 +104,8 @@ void Core::OnReport(Session session, const AttemptReport& report) {
       Egress& other = fleet_.egress(flight.egress);
       if (other.connected()) other.port->SendRecall(0, "", {{.entry_id = report.entry_id}});
     }
+    if (current) ConcludeGrant(flight, report);
+    item.moves_on = !is_final && MovesOn(flight, report);
     FinishFlight(report.entry_id, flight);
     in_flight_.erase(report.entry_id);
   }
@@ -123,7 +126,8 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     CoreMetrics::Add(metrics_.deferred);
     item.settlement.change = Change::kDefer;
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
-    item.settlement.due_at = report.retry_after > Duration::zero()
+    item.settlement.due_at = item.moves_on                          ? now + kMovesOnAfter
+                             : report.retry_after > Duration::zero()
                                  ? std::min<Instant>(now + report.retry_after, FromTicks(entry.expires))
                                  : RetryAt(entry, item.settlement, now);
   }
@@ -261,7 +265,7 @@ void Core::Settled(const Unsettled& item) {
       entry.attempts = static_cast<uint32_t>(std::min<int>(settlement.attempts, Entry::kMostAttempts)) & Entry::kMostAttempts;
       entry.crashes = 0;
       entry.due = ToTicks(*settlement.due_at);
-      if (!settlement.source.empty()) entry.last_source = fleet_.SourceOf(settlement.source);
+      if (!settlement.source.empty()) entry.last_source = item.moves_on ? kMovesOn : fleet_.SourceOf(settlement.source);
       calendar_.Add(index_, slot);
       return;
   }
