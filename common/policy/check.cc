@@ -8,6 +8,7 @@
 #include "mail/domain.h"
 #include "mail/proxy_address.h"
 #include "policy/check_parts.h"
+#include "policy/warmup_plan.h"
 
 namespace sluice {
 namespace check {
@@ -260,7 +261,7 @@ void CheckSources(Findings& findings) {
     if (source.warmup) {
       if (source.warmup->plan.empty())
         findings.Error(path + ".warmup.plan", "is required; `default` is built in");
-      if (source.warmup->plan != "default") {
+      if (FindShippedPlan(source.warmup->plan) == nullptr) {
         findings.CheckReference(source.warmup->plan, findings.warmup_plans, "warmup plan",
                                 path + ".warmup.plan");
       }

@@ -79,7 +79,7 @@ struct Judgement {
 
 struct WarmupThresholds {
   int64_t least_sample = 100;
-  int window_days = 3;
+  int window_days = 7;  // Three would leave 25 a day at Apple unjudged for ever.
   double full = 0.9;  // Of the cap, accepted.
   double bounce_good = 0.02, bounce_bad = 0.05;
   double deferral_good = 0.05, deferral_bad = 0.15;

@@ -23,7 +23,7 @@ struct PinnedPlan {
   int version = 1;
 };
 
-// default, sendgrid, ses, sparkpost.
+// default, gentle, sendgrid, ses, sparkpost.
 const std::vector<PinnedPlan>& ShippedWarmupPlans();
 // nullptr when no shipped plan has the name.
 const PinnedPlan* FindShippedPlan(std::string_view name);

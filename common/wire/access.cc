@@ -36,6 +36,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"AdminService/StopOperation", Role::kOperator},
     {"AdminService/GetWarmup", Role::kViewer},
     {"AdminService/UpdateWarmup", Role::kOperator},
+    {"AdminService/ListWarmupEvents", Role::kViewer},
     {"AdminService/ListReputation", Role::kViewer},
     {"AdminService/OverrideHealth", Role::kOperator},
     {"AdminService/ReportFeedback", Role::kOperator},

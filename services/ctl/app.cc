@@ -24,6 +24,7 @@ class App {
     AddExplain();
     AddKeyVerbs();
     AddSend();
+    AddWarmupVerbs();
     AddSuppressionVerbs();
     AddTlsReportVerbs();
     AddTrace();
@@ -238,6 +239,45 @@ class App {
     });
   }
 
+  void AddWarmupVerbs() {
+    CLI::App* all = app_.add_subcommand("warmup", "Addresses that grow into their volume");
+    all->require_subcommand(1);
+    all->fallthrough();
+    const auto verb = [&](const char* name, const char* help, auto run, bool needs_source) {
+      CLI::App* one = all->add_subcommand(name, help);
+      one->add_option("source", warmup_.source, "As named in the policy")->required(needs_source);
+      one->add_option("--provider", warmup_.provider, "Only at this provider");
+      one->callback([this, run] { run_ = [this, run] { return run(context_, warmup_); }; });
+      return one;
+    };
+    verb("status", "Stage, cap, use and last judgement", WarmupStatus, false);
+    verb("history", "What was decided and why, newest first", WarmupHistory, false)
+        ->add_option("--limit", warmup_.limit, "At most this many")
+        ->check(CLI::Range(1, 1'000));
+    const auto order = [&](const char* name, const char* help, auto run) {
+      CLI::App* one = verb(name, help, run, true);
+      one->add_option("--reason", warmup_.reason, "Kept in the history");
+      return one;
+    };
+    order("start", "Begins on a date, or begins again", WarmupStart)
+        ->add_option("--date", warmup_.date, "YYYY-MM-DD; default today (UTC)");
+    order("hold", "Keeps the stage, whatever is seen", WarmupHold);
+    order("resume", "Judges again; ends a suspension", WarmupResume);
+    order("set-stage", "Upwards from the next day, downwards at once", WarmupSetStage)
+        ->add_option("--stage", warmup_.stage, "From 1")
+        ->required();
+    order("skip", "Warm from the next day; needs a reason", WarmupSkip);
+    CLI::App* simulate = all->add_subcommand("simulate", "Plays a plan against modelled providers; asks nobody");
+    simulate->add_option("--plan", warmup_.plan, "A shipped plan, or one of --file")->capture_default_str();
+    simulate->add_option("-f,--file", warmup_.file, "Policy in YAML with the plan");
+    simulate->add_option("--volume", warmup_.volume, "Messages a day")->capture_default_str()->check(CLI::Range(1, 100'000'000));
+    simulate->add_option("--days", warmup_.days)->capture_default_str()->check(CLI::Range(1, 365));
+    simulate->add_option("--seed", warmup_.seed)->capture_default_str();
+    simulate->add_option("--growth", warmup_.growth, "Growth that the providers allow, times the usual")->check(CLI::Range(0.01, 10.0));
+    simulate->add_option("--svg", warmup_.svg, "Writes the plot there, too");
+    simulate->callback([this] { run_ = [this] { return WarmupSimulate(context_, warmup_); }; });
+  }
+
   void AddSuppressionVerbs() {
     CLI::App* all = app_.add_subcommand("suppression", "Addresses that are not sent to");
     all->require_subcommand(1);
@@ -352,6 +392,7 @@ class App {
   SuppressionOptions suppression_;
   TlsReportOptions tls_report_;
   TraceOptions trace_;
+  WarmupOptions warmup_;
   SuspendOptions suspend_;
   RollbackOptions rollback_;
   ExplainOptions explain_;

@@ -119,6 +119,15 @@ absl::Status AdminClient::Call(const v1::RevokeApiKeyRequest& request,
                                v1::RevokeApiKeyResponse* response) {
   return Follow(&v1::AdminService::Stub::RevokeApiKey, request, response);
 }
+absl::Status AdminClient::Call(const v1::GetWarmupRequest& request, v1::GetWarmupResponse* response) {
+  return Follow(&v1::AdminService::Stub::GetWarmup, request, response);
+}
+absl::Status AdminClient::Call(const v1::UpdateWarmupRequest& request, v1::UpdateWarmupResponse* response) {
+  return Follow(&v1::AdminService::Stub::UpdateWarmup, request, response);
+}
+absl::Status AdminClient::Call(const v1::ListWarmupEventsRequest& request, v1::ListWarmupEventsResponse* response) {
+  return Follow(&v1::AdminService::Stub::ListWarmupEvents, request, response);
+}
 absl::Status AdminClient::Call(const v1::ListSuppressionsRequest& request,
                                v1::ListSuppressionsResponse* response) {
   return Follow(&v1::AdminService::Stub::ListSuppressions, request, response);

@@ -32,6 +32,9 @@ class AdminClient {
   absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response);
   absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response);
   absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response);
+  absl::Status Call(const v1::GetWarmupRequest& request, v1::GetWarmupResponse* response);
+  absl::Status Call(const v1::UpdateWarmupRequest& request, v1::UpdateWarmupResponse* response);
+  absl::Status Call(const v1::ListWarmupEventsRequest& request, v1::ListWarmupEventsResponse* response);
   absl::Status Call(const v1::ListSuppressionsRequest& request,
                     v1::ListSuppressionsResponse* response);
   absl::Status Call(const v1::UpdateSuppressionsRequest& request,

@@ -127,4 +127,25 @@ int SuppressionImport(const Context& context, const SuppressionOptions& options)
 // CSV that import takes.
 int SuppressionExport(const Context& context, const SuppressionOptions& options);
 
+struct WarmupOptions {
+  std::string source, provider, date, reason;
+  int stage = 0, limit = 30;
+  // simulate
+  std::string plan = "default", file, svg;
+  int64_t volume = 100'000;
+  int days = 60;
+  uint64_t seed = 1;
+  double growth = 1;  // Times the growth that the modelled providers allow.
+};
+// Stage, cap, used, accepted, last judgement and why, forecast date.
+int WarmupStatus(const Context& context, const WarmupOptions& options);
+int WarmupHistory(const Context& context, const WarmupOptions& options);
+int WarmupStart(const Context& context, const WarmupOptions& options);
+int WarmupHold(const Context& context, const WarmupOptions& options);
+int WarmupResume(const Context& context, const WarmupOptions& options);
+int WarmupSetStage(const Context& context, const WarmupOptions& options);
+int WarmupSkip(const Context& context, const WarmupOptions& options);
+// Asks nobody: a plan against modelled providers.
+int WarmupSimulate(const Context& context, const WarmupOptions& options);
+
 }  // namespace sluice::ctl

@@ -45,6 +45,7 @@ ReportPtr MakeReport(const Entry& entry, AttemptFacts& facts, const Verdict& ver
   report->duration = facts.duration;
   report->times = facts.times;
   report->possible_duplicate = facts.is_unknown_after_dot;
+  report->rcpt_sent = entry.is_rcpt_sent;
   return report;
 }
 

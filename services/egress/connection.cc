@@ -158,7 +158,9 @@ asio::awaitable<bool> Connection::Deliver(Shipment shipment) {
   transaction.may_send = [&around, &shipment](size_t index) {
     Entry& entry = *shipment.entries[index];
     // One that was postponed has begun; its time may be over since.
-    return entry.is_begun ? around.clock.Now() < entry.not_after : around.custody.TryBegin(entry);
+    const bool may = entry.is_begun ? around.clock.Now() < entry.not_after : around.custody.TryBegin(entry);
+    entry.is_rcpt_sent = entry.is_rcpt_sent || may;
+    return may;
   };
   is_sending_ = true;
   TransactionResult result = co_await session_->Send(transaction);
@@ -198,7 +200,8 @@ void Connection::Settle(Shipment shipment, TransactionResult result, AttemptFact
   for (size_t i = 0; i < shipment.entries.size(); ++i) {
     EntryPtr& entry = shipment.entries[i];
     RecipientResult& of_one = result.recipients[i];
-    if (of_one.is_postponed) {
+    // A second RCPT takes another grant: the scheduler gets it back as deferred.
+    if (of_one.is_postponed && !entry->one_rcpt) {
       postponed.push_back(std::move(entry));
       continue;
     }
@@ -224,7 +227,8 @@ void Connection::Settle(Shipment shipment, TransactionResult result, AttemptFact
 void Connection::SettleStale(Shipment shipment, TransactionResult result, AttemptFacts facts) {
   for (size_t i = shipment.entries.size(); i-- > 0;) {
     EntryPtr& entry = shipment.entries[i];
-    if (++entry->stale_count < kMostStale) {
+    const bool is_spent = entry->one_rcpt && entry->is_rcpt_sent;  // Whether the RCPT arrived is unknown.
+    if (!is_spent && ++entry->stale_count < kMostStale) {
       path_.PutBack(std::move(entry));
       continue;
     }

@@ -69,6 +69,7 @@ void FillReport(const NumberedReport& numbered, v1::AttemptReport& out) {
   out.set_message_id(Raw(report.message.value()));
   out.set_attempt_id(report.attempt_id);
   out.set_report_number(numbered.number);
+  out.set_rcpt_sent(report.rcpt_sent);
   v1::Attempt& attempt = *out.mutable_attempt();
   attempt.set_number(report.attempt);
   attempt.set_disposition(ToProto(report.disposition));
@@ -137,6 +138,7 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session) {
   for (std::string& host : *release.mutable_mx_hosts()) entry->mx_hosts.push_back(std::move(host));
   entry->is_high = release.priority() == v1::PRIORITY_HIGH;
   entry->not_after = FromMicros(release.not_after_micros());
+  entry->one_rcpt = release.one_rcpt();
   for (auto& [name, value] : *release.mutable_merge_values()) {
     entry->merge_values.emplace(name, std::move(value));
   }

@@ -48,6 +48,8 @@ struct Entry {
   PinnedContent content;             // set before it reaches a ready queue
   std::shared_ptr<const DomainTls> tls;  // what the recipient's domain asks for; set before, too
   bool is_begun = false;             // TryBegin said yes: it ends in a report, whatever happens
+  bool one_rcpt = false;             // stands on one warmup grant: a second RCPT needs another release
+  bool is_rcpt_sent = false;         // an RCPT command went out, or was about to
   int stale_count = 0;  // connections that turned out to be closed when it was its turn
 
   std::string_view recipient_domain() const {
@@ -80,6 +82,7 @@ struct Report {
   Duration duration{0};
   StageTimes times;
   bool possible_duplicate = false;
+  bool rcpt_sent = false;
 };
 using ReportPtr = std::shared_ptr<const Report>;
 

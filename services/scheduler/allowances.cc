@@ -8,7 +8,7 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr std::string_view kOther = "other";
-// Grants end this long before their day does, so that an RCPT command arrives within it; a tenth of a test's short day.
+// Grants end this long before their day does, so that an RCPT command arrives within it; a twentieth of a test's short day.
 constexpr Duration kMargin = std::chrono::seconds(2);
 
 PacedCap PaceOf(const storage::LedgerPace& row) {
@@ -47,7 +47,8 @@ std::vector<uint16_t> Allowances::Set(std::vector<WarmingSource> sources, const 
   asked_.clear();
   for (WarmingSource& source : sources) {
     if (by_source_.size() <= source.source) by_source_.resize(source.source + size_t{1});
-    if (source.columns.empty()) source.columns.push_back({.provider = std::string(kOther)});
+    const bool is_known = !source.columns.empty();
+    if (!is_known) source.columns.push_back({.provider = std::string(kOther)});
     for (WarmupColumn& column : source.columns) {
       by_source_[source.source].push_back(accounts_.size());
       Account& account = accounts_.emplace_back();
@@ -56,6 +57,7 @@ std::vector<uint16_t> Allowances::Set(std::vector<WarmingSource> sources, const 
       account.source = source.source;
       account.needs_grants = column.needs_grants;
       account.lowered = column.lowered;
+      account.is_known = is_known;
     }
   }
   return lowered;
@@ -128,6 +130,7 @@ Allowances::Account* Allowances::Find(uint16_t source, uint32_t provider, std::s
 Allowance Allowances::Look(uint16_t source, uint32_t provider, std::string_view name, Instant now) {
   Account* account = Find(source, provider, name);
   if (account == nullptr || !account->needs_grants) return Allowance::kFree;
+  if (!account->is_known) return Allowance::kNone;
   account->is_wanted = true;
   if (account->held > 0 && now < account->grant.not_after) return Allowance::kReady;
   if (now < account->none_until) return Allowance::kNone;
@@ -149,14 +152,14 @@ void Allowances::Conclude(uint16_t source, uint32_t provider, int64_t grant_day,
   const auto it = by_provider_.find(Key(source, provider));
   if (it == by_provider_.end()) return;
   Account& account = accounts_[it->second];
-  const bool is_unspent = grant_day != 0 && counts.attempted == 0;
-  if (is_unspent && account.held > 0 && account.grant.day == grant_day && now < account.grant.not_after) {
-    ++account.held;
-    return;
-  }
   storage::LedgerCounts& row = CountsOf(account, grant_day != 0 ? grant_day : day_.day);
   AddTo(row, counts);
-  if (is_unspent) ++row.returned;
+  if (grant_day == 0 || counts.attempted > 0) return;
+  if (account.held > 0 && account.grant.day == grant_day && now < account.grant.not_after) {
+    ++account.held;
+  } else {
+    ++row.returned;
+  }
 }
 
 bool Allowances::WantsMore(Account& account, Instant now) {
@@ -189,10 +192,12 @@ bool Allowances::Receive(Account& account, const storage::Granted& granted, cons
   const auto ours = [&](Instant at) { return *asked_at_ + (at - day.now); };
   if (!granted.is_open) {
     account.none_until = now + kAskAgain;
+    account.is_wanted = true;
     return false;
   }
   account.chunk = std::min(DrawChunk(granted.provider.cap), DrawChunk(granted.total.cap));
   if (granted.count < account.chunk) {
+    account.is_wanted = true;
     const auto next = NextGrantAt(PaceOf(granted.provider), day.now);
     const auto next_total = NextGrantAt(PaceOf(granted.total), day.now);
     // Used up: a cap is not raised within its day, but what others give back is there again.
@@ -200,7 +205,7 @@ bool Allowances::Receive(Account& account, const storage::Granted& granted, cons
   }
   if (granted.count <= 0) return false;
   if (account.held > 0 && account.grant.day != day.day) GiveUp(account);
-  const Duration margin = std::min<Duration>(kMargin, (day.ends_at - day.starts_at) / 10);
+  const Duration margin = std::min<Duration>(kMargin, (day.ends_at - day.starts_at) / 20);
   account.grant = {.day = day.day, .not_after = ours(day.ends_at) - margin};
   account.held += granted.count;
   account.used_at = now;
@@ -227,6 +232,7 @@ void Allowances::OnDrawFailed(Instant now) {
   // Nobody knows what the ledger would say now: what is held stops, too. It counts as spent unless the day lasts to give it back.
   for (Account& account : accounts_) {
     if (!account.needs_grants) continue;
+    account.is_wanted = account.is_wanted || account.waiting_since.has_value();
     account.waiting_since.reset();
     account.none_until = now + kAskAgain;
     GiveUp(account);

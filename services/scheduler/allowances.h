@@ -76,7 +76,8 @@ class Allowances {
   // Calls use(source, provider number, grants held) for each allowance that has grants.
   template <class Use>
   void ForEachReady(Instant now, Use use) const;
-  bool is_asking() const { return asked_at_.has_value(); }
+  // The ledger takes longer than anybody should wait for.
+  bool IsLate(Instant now) const { return asked_at_.has_value() && now - *asked_at_ >= kPatience; }
 
  private:
   static constexpr Duration kPatience = std::chrono::milliseconds(200);  // A ledger slower than this stalls nobody.
@@ -93,6 +94,7 @@ class Allowances {
     int64_t held = 0;
     Grant grant = {};  // Of those held.
     int64_t chunk = 1;
+    bool is_known = true;  // Control has said where it stands.
     bool is_wanted = false;
     std::optional<Instant> waiting_since = {};  // Somebody asked and has no answer yet.
     Instant none_until{};

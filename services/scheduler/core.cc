@@ -30,7 +30,7 @@ Core::Core(const CoreOptions& options, const Clock& clock, const Logger& log, Co
       // 31 random bits of this process above a counter: unique per release, positive as a bigint.
       next_attempt_id_((std::mt19937_64(options.seed ^ 0x51ce)() >> 33) << 32 | 1),
       domains_(catalogue_),
-      pools_(fleet_) {}
+      pools_(fleet_, allowances_) {}
 
 // ---- leases -------------------------------------------------------------------------------------
 
@@ -210,6 +210,7 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   policy_revision_ = revision;
   retry_schedules_.emplace(policy);
   pools_.SetPolicy(policy);
+  WarmByPolicy(policy);
   rates_.SetPolicy(policy, names_, clock_.Steady());
   const bool had_ipv6 = families_.has_ipv6();
   families_.SetPolicy(policy);
@@ -264,7 +265,11 @@ bool Core::Turn() {
   if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
   more = RefileStale(now) || more;
   more = RunSweeps(now) || more;
-  more = (MayRelease() && Release(now)) || more;
+  if (MayRelease()) {
+    more = WakeWarmed(now) || more;
+    more = Release(now) || more;
+  }
+  AskLedger(now);
   StartLookups();
   ForgetIdleSites();
   StartSettling(steady);
@@ -336,6 +341,7 @@ CoreSnapshot Core::Snapshot() const {
   out.content_bytes = contents_.bytes();
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
+  out.warmup_waiting = flows_.WarmupWaiting();
   out.held = held_count_;
   out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;

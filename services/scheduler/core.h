@@ -27,10 +27,12 @@
 #include "base/log.h"
 #include "net/dns.h"
 #include "policy/constraints.h"
+#include "scheduler/allowances.h"
 #include "policy/retry_schedule.h"
 #include "policy/routing.h"
 #include "scheduler/calendar.h"
 #include "scheduler/content_store.h"
+#include "scheduler/control/warmup_book.h"
 #include "scheduler/core_metrics.h"
 #include "scheduler/core_ports.h"
 #include "scheduler/domains.h"
@@ -78,6 +80,7 @@ struct AssignedTo {
 // For status and metrics.
 struct CoreSnapshot {
   int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0, kept_back = 0;
+  int64_t warmup_waiting = 0;
   int64_t policy_revision = 0;
   std::vector<int> shards;
   bool releasing = false;
@@ -160,6 +163,11 @@ class Core {
   };
   Acted ActsOn() const;
   void SetAssignments(const std::vector<AssignedTo>& assignments);
+  // Where the sources that warm up stand, and the ledger's day. Those of the policy that are not among them may send nothing.
+  void SetWarmup(std::vector<WarmupBook::View> sources, const storage::LedgerDay& day);
+  void OnDrawn(const absl::StatusOr<storage::GrantAnswer>& answer);
+  // Nothing was recorded: again later.
+  void OnRecordFailed(std::vector<storage::LedgerCounts> counts) { allowances_.OnRecordFailed(std::move(counts)); }
 
   // ---- operations on many entries (sweep.h) ----
   // On those of the shards that are owned and loaded; an operation that is under way begins anew.
@@ -197,6 +205,7 @@ class Core {
     uint32_t site = kNoSite, provider = 0, tenant = 0, pool = 0;
     int64_t attempt_id = 0;  // 0 = from an inventory: any report fits.
     int64_t message_id = 0;
+    Grant grant{};
     bool sent = false, begun = false, probe = false;
   };
   // What happens in memory once its settlement is committed.
@@ -207,6 +216,7 @@ class Core {
     int64_t report_number = 0;  // 0 = not from a report.
     int64_t operation = 0;      // 0 = of none.
     bool is_note = false;       // Only the row changes: the entry goes on where it is.
+    bool moves_on = false;      // To the overflow of its pool.
   };
 
   // core.cc
@@ -267,6 +277,20 @@ class Core {
   // After the attempt that `deferral` tells of.
   Instant RetryAt(const Entry& entry, const storage::Settlement& deferral, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
+
+  // core_warmup.cc
+  // Of the flow's pool; of its overflow where nobody else may send.
+  Choice Choose(const FlowKey& key, uint16_t last_source, Instant now, IsHeld is_held);
+  // Sources that it names and nobody has spoken of yet send nothing.
+  void WarmByPolicy(const PolicyDocument& policy);
+  // True when more may go at once.
+  bool WakeWarmed(Instant now);
+  void AskLedger(Instant now);
+  void ConcludeGrant(const InFlight& flight, const AttemptReport& report);
+  void ReturnGrant(InFlight& flight);
+  // Deferred by a refusal of the warming address, and others may send it: goes at once, once.
+  bool MovesOn(const InFlight& flight, const AttemptReport& report) const;
+  uint8_t EngagementClass(uint32_t pool, uint8_t engagement) const;
 
   // core_dispatch.cc
   bool IsCurrent(Session session) const;
@@ -347,6 +371,9 @@ class Core {
   int lookups_under_way_ = 0;
   Flows flows_;
   Fleet fleet_;
+  Allowances allowances_;
+  std::vector<WarmupBook::View> warmup_;
+  storage::LedgerDay warmup_day_;
   Pools pools_;
   ContentStore contents_;
   Watermarks watermarks_;

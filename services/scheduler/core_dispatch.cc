@@ -209,6 +209,7 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
 void Core::Requeue(int64_t id, bool crashed) {
   const auto it = in_flight_.find(id);
   if (it == in_flight_.end()) return;
+  if (!it->second.sent) ReturnGrant(it->second);
   const InFlight flight = it->second;
   FinishFlight(id, flight);
   in_flight_.erase(it);
@@ -281,6 +282,7 @@ void Core::OnReturned(EgressNumber number, const ReturnedEntry& returned) {
     return;
   }
   CoreMetrics::Add(metrics_.returned);
+  ReturnGrant(it->second);
   if (returned.reason == "source_lost" && it->second.source != kNoSource) {
     // Not used again until control has seen it bound.
     fleet_.source(it->second.source).bound = false;

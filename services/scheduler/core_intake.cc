@@ -333,7 +333,8 @@ void Core::RouteAndFile(Slot slot, Instant now) {
                     .stream = facts.stream,
                     .pool = pools_.Number(route.pool_index),
                     .site = smart_site == kNoSite ? domain.site : smart_site,
-                    .priority = static_cast<uint8_t>(entry.priority)};
+                    .priority = static_cast<uint8_t>(entry.priority),
+                    .engagement = EngagementClass(pools_.Number(route.pool_index), static_cast<uint8_t>(entry.engagement))};
   flows_.Add(index_, slot, key);
 }
 

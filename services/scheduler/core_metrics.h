@@ -10,6 +10,7 @@ struct CoreMetrics {
   using Counter = std::atomic<int64_t>;
   Counter released{0}, returned{0}, requeued_lost{0}, fetched{0};
   Counter delivered{0}, deferred{0}, bounced{0}, expired{0}, cancelled{0}, held{0};
+  Counter overflowed{0};
   Counter superseded{0}, late_deliveries{0}, suppressed{0};
   Counter handed_batches{0}, repeated_batches{0}, tailed_batches{0};
   Counter settle_transactions{0}, settle_failures{0};

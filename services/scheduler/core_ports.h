@@ -9,6 +9,7 @@
 #include "scheduler/types.h"
 #include "scheduler/watermarks.h"
 #include "storage/queue_store.h"
+#include "storage/warmup_ledger.h"
 
 namespace sluice::scheduler {
 
@@ -47,6 +48,10 @@ class CorePorts {
   virtual void TakeInbox(std::vector<storage::ShardEpoch> shards, int most, Instant now) = 0;
   // Asked on the core's thread, in its time: an answer from memory.
   virtual bool IsSuppressed(std::string_view tenant, std::string_view recipient) const = 0;
+  // → Core::OnDrawn; at most one under way.
+  virtual void Draw(std::vector<storage::GrantRequest> requests) = 0;
+  // Best effort; what was surely not recorded comes back → Core::OnRecordFailed.
+  virtual void Record(std::vector<storage::LedgerCounts> counts) = 0;
   // Best effort: domain_route rows.
   virtual void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) = 0;
 };

@@ -57,8 +57,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       continue;
     }
     const auto is_held = [&](uint32_t pool, uint16_t source) { return HoldsSource(entry, key, pool, source, now); };
-    const Choice choice = begun < allowed ? pools_.Pick(key.pool, domains_.site(key.site).provider_number, key.site,
-                                                        key.tenant, entry.last_source, is_held)
+    const Choice choice = begun < allowed ? Choose(key, entry.last_source, now, is_held)
                                           : Choice{.parked = Parked::kRate};
     if (choice.parked == Parked::kConstraint && (suspensions_.sources_see_entries() || families_.sees_domains())) {
       KeepBack(slot);  // Others of the flow may leave.
@@ -80,7 +79,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     ++begun;
   }
   rates_.Return(key.tenant, allowed - begun, steady);
-  flows_.Served(served, parked);
+  flows_.Served(served, parked, domains_.site(key.site).provider_number);
   return served;
 }
 
@@ -106,6 +105,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
             .pool = choice.pool,
             .attempt_id = static_cast<int64_t>(next_attempt_id_++),
             .message_id = entry.message_id(),
+            .grant = allowances_.Take(source, domains_.site(key.site).provider_number, clock_.Now()),
             .probe = !path.proven};
   CoreMetrics::Add(metrics_.released);
   EntryPayload payload;
@@ -139,6 +139,7 @@ void Core::OnFetched(std::vector<Fetched> fetched) {
       Send(row.request.entry_id, it->second, std::move(row.payload));
       continue;
     }
+    ReturnGrant(it->second);
     const InFlight flight = it->second;
     FinishFlight(row.request.entry_id, flight);
     in_flight_.erase(row.request.entry_id);
@@ -202,7 +203,10 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .mx_hosts = site.hosts,
                                  .smart_host = site.smart_host,
                                  .priority = static_cast<int>(entry.priority),
-                                 .not_after = FromTicks(entry.expires)});
+                                 .not_after = flight.grant.day == 0
+                                                  ? FromTicks(entry.expires)
+                                                  : std::min(FromTicks(entry.expires), flight.grant.not_after),
+                                 .one_rcpt = flight.grant.day != 0});
 }
 
 void Core::EndSuppressed(int64_t id) {

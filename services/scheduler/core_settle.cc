@@ -12,6 +12,7 @@ using Change = storage::Settlement::Change;
 
 constexpr int kDelivered = 1;
 constexpr int kDeferred = 2;
+constexpr auto kMovesOnAfter = std::chrono::seconds(1);
 constexpr auto kSettleRetry = std::chrono::milliseconds(200);
 constexpr auto kInboxEvery = std::chrono::milliseconds(500);
 constexpr int kInboxBatch = 1'000;
@@ -105,6 +106,8 @@ void Core::OnReport(Session session, const AttemptReport& report) {
       Egress& other = fleet_.egress(flight.egress);
       if (other.connected()) other.port->SendRecall(0, "", {{.entry_id = report.entry_id}});
     }
+    if (current) ConcludeGrant(flight, report);
+    item.moves_on = !is_final && MovesOn(flight, report);
     FinishFlight(report.entry_id, flight);
     in_flight_.erase(report.entry_id);
   }
@@ -125,7 +128,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     CoreMetrics::Add(metrics_.deferred);
     item.settlement.change = Change::kDefer;
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
-    const Duration told = goes_elsewhere ? Duration(std::chrono::seconds(1)) : report.retry_after;
+    const Duration told = goes_elsewhere || item.moves_on ? Duration(kMovesOnAfter) : report.retry_after;
     item.settlement.due_at = told > Duration::zero() ? std::min<Instant>(now + told, FromTicks(entry.expires))
                                                      : RetryAt(entry, item.settlement, now);
   }
@@ -263,7 +266,7 @@ void Core::Settled(const Unsettled& item) {
       entry.attempts = static_cast<uint32_t>(std::min<int>(settlement.attempts, Entry::kMostAttempts)) & Entry::kMostAttempts;
       entry.crashes = 0;
       entry.due = ToTicks(*settlement.due_at);
-      if (!settlement.source.empty()) entry.last_source = fleet_.SourceOf(settlement.source);
+      if (!settlement.source.empty()) entry.last_source = item.moves_on ? kMovesOn : fleet_.SourceOf(settlement.source);
       calendar_.Add(index_, slot);
       return;
   }

@@ -102,7 +102,7 @@ bool Core::IsMeant(Sweep& sweep, const Entry& entry) {
   const Match& filter = sweep.order.filter;
   if (!filter.domain.empty() && domains_.Name(entry.domain) != filter.domain) return false;
   if (!filter.source.empty() &&
-      (entry.last_source == kNoSource || fleet_.source(entry.last_source).name != filter.source)) {
+      (entry.last_source >= kMovesOn || fleet_.source(entry.last_source).name != filter.source)) {
     return false;
   }
   if ((!filter.provider.empty() || !filter.site.empty()) && !IsThere(sweep, entry.domain)) return false;

@@ -48,6 +48,7 @@ AttemptReport ReportFrom(v1::AttemptReport& from) {
   out.times = ToString(wire::FromProto(attempt.times()));
   out.possible_duplicate = attempt.possible_duplicate();
   out.retry_after = Duration(std::clamp<int64_t>(from.retry_after_micros(), 0, kMostRetryAfterMicros));
+  out.rcpt_sent = from.rcpt_sent();
   return out;
 }
 
@@ -90,6 +91,7 @@ void AddRelease(ReleasedEntry& entry, v1::Release& out) {
   for (std::string& host : entry.mx_hosts) out.add_mx_hosts(std::move(host));
   out.set_priority(static_cast<v1::Priority>(entry.priority));
   out.set_not_after_micros(ToMicros(entry.not_after));
+  if (entry.one_rcpt) out.set_one_rcpt(true);
   for (auto& [name, value] : entry.payload.merge_values) (*out.mutable_merge_values())[name] = std::move(value);
   for (const int notify : entry.payload.dsn_notify) out.add_dsn_notify(notify);
   out.set_tenant(std::move(entry.tenant));

@@ -21,6 +21,8 @@ namespace sluice::scheduler {
 using Slot = uint32_t;
 inline constexpr Slot kNoSlot = UINT32_MAX;
 inline constexpr uint16_t kNoSource = UINT16_MAX;
+// As last source: a warming one was refused for its address; the pool's overflow is next.
+inline constexpr uint16_t kMovesOn = UINT16_MAX - 1;
 
 enum class Place : uint8_t { kFree, kResolving, kUnrouted, kKeptBack, kReady, kWaiting, kInFlight, kSettling, kHeld, kEnded };
 

@@ -1,5 +1,6 @@
 #include "scheduler/flows.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::scheduler {
@@ -9,7 +10,8 @@ Flows::LaneNumber Flows::LaneOf(const FlowKey& key) {
                   .stream = key.stream,
                   .pool = key.pool,
                   .generation = generation_,
-                  .priority = key.priority};
+                  .priority = key.priority,
+                  .engagement = key.engagement};
   const auto [it, fresh] = lane_numbers_.try_emplace(lane, 0);
   if (!fresh) return it->second;
   if (free_lanes_.empty()) {
@@ -63,13 +65,15 @@ void Flows::Add(EntryIndex& index, Slot slot, const FlowKey& key) {
   const FlowNumber number = Get(key);
   Flow& flow = flows_[number];
   flow.ready.PushBack(index, slot);
+  ++flow.count;
   if (flow.parked == Parked::kNot && number != turn_) queue_.Add(number, flow.lane);
 }
 
 FlowKey Flows::Key(FlowNumber number) const {
   const Flow& flow = flows_[number];
   const Lane& lane = lanes_[flow.lane];
-  return {.tenant = lane.tenant, .stream = lane.stream, .pool = lane.pool, .site = flow.site, .priority = lane.priority};
+  return {.tenant = lane.tenant, .stream = lane.stream, .pool = lane.pool, .site = flow.site, .priority = lane.priority,
+          .engagement = lane.engagement};
 }
 
 Flows::Turn Flows::Next() {
@@ -84,11 +88,12 @@ Flows::Turn Flows::Next() {
   return {};
 }
 
-void Flows::Served(int count, Parked why) {
+void Flows::Served(int count, Parked why, uint32_t provider) {
   const FlowNumber number = std::exchange(turn_, kNoFlow);
   Flow& flow = flows_[number];
   const LaneNumber lane = flow.lane;
   const uint32_t tenant = lanes_[lane].tenant;
+  flow.count -= std::min(flow.count, static_cast<uint32_t>(count));
   if (flow.ready.empty()) {
     queue_.Served(count, FairQueue::Then::kGone);
     Forget(number);
@@ -122,6 +127,14 @@ void Flows::Served(int count, Parked why) {
     case Parked::kConstraint:
       parked_constraint_.push_back(number);
       break;
+    case Parked::kGrant:
+      parked_grant_.push_back(number);
+      break;
+    case Parked::kWarmup: {
+      const size_t rank = (lanes_[lane].priority >= 2 ? 4U : 0U) + std::min<size_t>(lanes_[lane].engagement, 3);
+      parked_warmup_[uint64_t{lanes_[lane].pool} << 32 | provider][rank].push_back(number);
+      break;
+    }
   }
   flow.parked = why;
   queue_.Served(count, FairQueue::Then::kGone);
@@ -155,6 +168,44 @@ void Flows::WakePools() {
 
 void Flows::WakeConstraints() {
   for (const FlowNumber number : std::exchange(parked_constraint_, {})) Wake(number, Parked::kConstraint);
+}
+
+void Flows::WakeGrants() {
+  for (const FlowNumber number : std::exchange(parked_grant_, {})) Wake(number, Parked::kGrant);
+}
+
+bool Flows::WakeWarmup(uint32_t pool, uint32_t provider, int64_t most) {
+  const auto it = parked_warmup_.find(uint64_t{pool} << 32 | provider);
+  if (it == parked_warmup_.end()) return false;
+  for (auto rank = it->second.rbegin(); rank != it->second.rend(); ++rank) {
+    for (; most > 0 && !rank->empty(); --most) {
+      Wake(rank->front(), Parked::kWarmup);
+      rank->pop_front();
+    }
+    if (!rank->empty()) return true;
+  }
+  parked_warmup_.erase(it);
+  return false;
+}
+
+void Flows::WakeAllWarmup() {
+  for (const auto& [key, ranks] : std::exchange(parked_warmup_, {})) {
+    for (auto rank = ranks.rbegin(); rank != ranks.rend(); ++rank) {
+      for (const FlowNumber number : *rank) Wake(number, Parked::kWarmup);
+    }
+  }
+}
+
+int64_t Flows::WarmupWaiting() const {
+  int64_t count = 0;
+  for (const auto& [key, ranks] : parked_warmup_) {
+    for (const auto& rank : ranks) {
+      for (const FlowNumber number : rank) {
+        if (flows_[number].in_use && flows_[number].parked == Parked::kWarmup) count += flows_[number].count;
+      }
+    }
+  }
+  return count;
 }
 
 void Flows::WakeSite(uint32_t site) {

@@ -5,6 +5,7 @@
 // (NextStale, or when their turn comes). Parked flows, lanes and tenants are in no ring: they cost nothing until they are woken.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -21,6 +22,7 @@ inline constexpr FlowNumber kNoFlow = UINT32_MAX;
 struct FlowKey {
   uint32_t tenant = 0, stream = 0, pool = 0, site = 0;
   uint8_t priority = 1;
+  uint8_t engagement = 0;  // Class 0 to 3, where the pool warms somebody up; best first.
 };
 
 // What somebody who cannot be served waits for.
@@ -33,6 +35,8 @@ enum class Parked : uint8_t {
   kProbe,   // Flow: enough is in flight on paths that have yet to deliver.
   kPool,    // Flow: no member of its pool can send.
   kConstraint,  // Flow: constraints hold it, or all of its pool that could send.
+  kGrant,   // Flow: grants are being drawn.
+  kWarmup,  // Flow: its pool's warming sources have no allowance now.
 };
 
 // Not thread-safe.
@@ -50,7 +54,7 @@ class Flows {
   FlowKey Key(FlowNumber number) const;
   EntryList& Ready(FlowNumber number) { return flows_[number].ready; }
   // `count` entries were taken off Ready of the flow of Next; whatever it waits for now.
-  void Served(int count, Parked why);
+  void Served(int count, Parked why, uint32_t provider = 0);
 
   // At most `most` lanes, first come first.
   void WakeCredit(int64_t most);
@@ -59,6 +63,12 @@ class Flows {
   // Somebody can send again: whatever the members waited for.
   void WakePools();
   void WakeConstraints();
+  void WakeGrants();
+  // At most `most` flows of (pool, provider), best mail first; true when some still wait.
+  bool WakeWarmup(uint32_t pool, uint32_t provider, int64_t most);
+  void WakeAllWarmup();
+  // Entries in flows that wait for an allowance; those cancelled meanwhile are counted until their turn.
+  int64_t WarmupWaiting() const;
   // Wakes what waits for its tenant's share or rate where `may(tenant)`.
   template <class May>
   void WakeTenants(May may);
@@ -80,19 +90,20 @@ class Flows {
   struct Lane {
     uint32_t tenant = 0, stream = 0, pool = 0, generation = 0;
     uint32_t flows = 0;
-    uint8_t priority = 1;
+    uint8_t priority = 1, engagement = 0;
     friend bool operator==(const Lane& a, const Lane& b) {
       return a.tenant == b.tenant && a.stream == b.stream && a.pool == b.pool && a.generation == b.generation &&
-             a.priority == b.priority;
+             a.priority == b.priority && a.engagement == b.engagement;
     }
     template <class H>
     friend H AbslHashValue(H h, const Lane& l) {
-      return H::combine(std::move(h), l.tenant, l.stream, l.pool, l.generation, l.priority);
+      return H::combine(std::move(h), l.tenant, l.stream, l.pool, l.generation, l.priority, l.engagement);
     }
   };
   struct Flow {
     LaneNumber lane = 0;
     uint32_t site = 0;
+    uint32_t count = 0;
     EntryList ready{};
     Parked parked = Parked::kNot;
     bool in_use = false;
@@ -119,6 +130,9 @@ class Flows {
   std::deque<LaneNumber> parked_credit_;
   std::deque<FlowNumber> parked_probe_;
   std::vector<FlowNumber> parked_pool_, parked_constraint_;
+  std::vector<FlowNumber> parked_grant_;
+  static constexpr size_t kRanks = 8;  // Priority, then engagement.
+  absl::flat_hash_map<uint64_t, std::array<std::deque<FlowNumber>, kRanks>> parked_warmup_;  // By pool and provider.
   std::vector<LaneNumber> parked_tenant_;
   std::vector<uint32_t> parked_rate_;  // Tenants.
   absl::flat_hash_map<uint32_t, std::vector<FlowNumber>> parked_site_;

@@ -25,6 +25,7 @@ class Live final : public LiveState {
     return control_.AwaitConstraints(generation, patience);
   }
   std::vector<std::string> AwaitIngests(Duration patience) override { return control_.AwaitIngests(patience); }
+  std::vector<std::string> AwaitSchedulers(Duration patience) override { return control_.AwaitSchedulers(patience); }
   bool IsControlOwner() override { return control_.has_control(); }
   std::string ControlEndpoint() override;
 

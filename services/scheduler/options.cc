@@ -25,6 +25,9 @@ void Options::Bind(Config& config) {
   config.Bind("content_budget_mb", content_budget_mb, 1, 1 << 20, "Contents kept in memory, in MB.");
   config.Bind("drain", drain, "At most this long for begun transactions on SIGTERM.");
   config.Bind("content_partition.mb", content_partition_mb, 64, 1 << 20, "A content partition is closed at this size.");
+  config.Bind("testing", testing, "Allows what would be wrong in production: short days of warmup.");
+  config.Bind("warmup.zone", warmup_zone, "Time zone of warmup's days, for the whole system; default as it stands, at first UTC.");
+  config.Bind("warmup.day", warmup_day, "Length of a warmup day, in tests only.");
   config.Bind("content_partition.age", content_partition_age, "A content partition is closed at this age.");
 }
 

@@ -88,22 +88,32 @@ Parked Pools::WhyBusy(uint16_t source, uint32_t site, uint32_t tenant) {
   return egress.free_probes() > 0 || fleet_.PathIsProven(source, site) ? Parked::kNot : Parked::kProbe;
 }
 
-Choice Pools::Pick(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held) {
+bool Pools::IsWarming(uint32_t number) const {
+  const std::vector<uint16_t>& sources = pools_[number].sources;
+  return std::any_of(sources.begin(), sources.end(), [&](uint16_t source) { return allowances_.IsWarming(source); });
+}
+
+Choice Pools::Pick(uint32_t number, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now, IsHeld is_held) {
+  // Refused for its warming address: the overflow is next.
+  if (last_source == kMovesOn && pools_[number].overflow != kNoPool) number = pools_[number].overflow;
   Choice first;
+  bool lacked = false;
   for (int step = 0; step < kLongestOverflow && number != kNoPool; ++step) {
-    const Choice choice = PickFrom(number, provider, site, tenant, last_source, is_held);
+    Choice choice = PickFrom(number, provider, site, tenant, last_source, now, is_held);
+    choice.overflowed = lacked && choice.source != kNoSource;
     if (step == 0) first = choice;
     if (choice.parked == Parked::kPool) return first;
-    if (choice.parked != Parked::kConstraint) return choice;
+    if (choice.parked != Parked::kConstraint && choice.parked != Parked::kWarmup) return choice;
+    lacked = lacked || choice.parked == Parked::kWarmup;
     number = pools_[number].overflow;
   }
   return first;
 }
 
-Choice Pools::PickFrom(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held) {
+Choice Pools::PickFrom(uint32_t number, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now, IsHeld is_held) {
   Pool& pool = pools_[number];
   eligible_.assign(pool.sources.size(), 0);
-  bool can_send = false, held = false;
+  bool can_send = false, held = false, lacks_allowance = false;
   for (size_t i = 0; i < pool.sources.size(); ++i) {
     const uint16_t source = pool.sources[i];
     if (pool.members[i].weight <= 0 || !fleet_.CanSend(source)) continue;
@@ -111,19 +121,25 @@ Choice Pools::PickFrom(uint32_t number, uint32_t provider, uint32_t site, uint32
       held = true;
       continue;
     }
+    const Allowance allowance = allowances_.Look(source, provider.number, provider.name, now);
+    if (allowance == Allowance::kNone) {
+      lacks_allowance = true;
+      continue;
+    }
     can_send = true;
-    if (source == last_source && WhyBusy(source, site, tenant) == Parked::kNot) return {.source = source, .pool = number};
+    if (source == last_source && allowance != Allowance::kAsking && WhyBusy(source, site, tenant) == Parked::kNot) return {.source = source, .pool = number};
     eligible_[i] = fleet_.PathHasRoom(source, site) || !fleet_.PathFails(source, site) ? 1 : 0;
   }
-  const auto [it, fresh] = pool.turns.try_emplace(provider);
+  const auto [it, fresh] = pool.turns.try_emplace(provider.number);
   Pool::Turn& turn = it->second;
   if (fresh) turn.rotation = Rotation(std::span<const RotationMember>(pool.members));
   if (turn.waiting < 0 || eligible_[static_cast<size_t>(turn.waiting)] == 0) {
     turn.waiting = turn.rotation.Pick(std::span<const uint8_t>(eligible_));
   }
-  if (turn.waiting < 0) return {.parked = can_send ? Parked::kPath : held ? Parked::kConstraint : Parked::kPool};
+  if (turn.waiting < 0) return {.parked = can_send ? Parked::kPath : lacks_allowance ? Parked::kWarmup : held ? Parked::kConstraint : Parked::kPool};
   const uint16_t source = pool.sources[static_cast<size_t>(turn.waiting)];
   if (const Parked why = WhyBusy(source, site, tenant); why != Parked::kNot) return {.parked = why};
+  if (allowances_.Look(source, provider.number, provider.name, now) == Allowance::kAsking) return {.parked = Parked::kGrant};
   turn.waiting = -1;
   return {.source = source, .pool = number};
 }

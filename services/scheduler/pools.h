@@ -9,6 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "mail/policy_document.h"
 #include "policy/rotation.h"
+#include "scheduler/allowances.h"
 #include "scheduler/fleet.h"
 #include "scheduler/flows.h"
 
@@ -20,6 +21,11 @@ struct Choice {
   uint16_t source = kNoSource;
   uint32_t pool = kNoPool;         // Whose member it is: the pool asked for, or an overflow of it.
   Parked parked = Parked::kNot;    // Why there is none.
+  bool overflowed = false;         // For want of an allowance.
+};
+struct ProviderName {
+  uint32_t number = 0;
+  std::string_view name;
 };
 
 // Something keeps `source` back from what is about to leave through `pool`: a constraint.
@@ -28,7 +34,7 @@ using IsHeld = absl::FunctionRef<bool(uint32_t pool, uint16_t source)>;
 // Not thread-safe.
 class Pools {
  public:
-  explicit Pools(Fleet& fleet) : fleet_(fleet) {}
+  Pools(Fleet& fleet, Allowances& allowances) : fleet_(fleet), allowances_(allowances) {}
   // A pool keeps its number as long as the process lives, and members that stay keep their turn.
   void SetPolicy(const PolicyDocument& policy);
   // Pools of the policy in force.
@@ -43,9 +49,10 @@ class Pools {
   // `to` is `from` or an overflow of it.
   bool Reaches(uint32_t from, uint32_t to) const;
   // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
-  // only busy keeps its turn, so that weights hold under load; one that is held, whose path fails, or that cannot send, drops out
-  // until it recovers: then reserves step in, and where all who could send are held, the overflow.
-  Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held);
+  // only busy keeps its turn, so that weights hold under load; one that is held, whose path fails, that has no allowance
+  // or cannot send, drops out until it recovers: then reserves step in, and where all who could send are held or without
+  // allowance, the overflow.
+  Choice Pick(uint32_t pool, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now, IsHeld is_held);
 
   struct Member {
     uint16_t source = kNoSource;
@@ -55,6 +62,16 @@ class Pools {
   std::vector<Member> members(uint32_t pool) const;
   // kNoPool: none.
   uint32_t overflow(uint32_t pool) const { return pools_[pool].overflow; }
+  bool IsWarming(uint32_t pool) const;
+  // Calls use(pool) for each pool that has the source.
+  template <class Use>
+  void ForEachWith(uint16_t source, Use use) const {
+    for (uint32_t pool = 0; pool < pools_.size(); ++pool) {
+      for (const uint16_t member : pools_[pool].sources) {
+        if (member == source) use(pool);
+      }
+    }
+  }
 
  private:
   struct Pool {
@@ -70,10 +87,12 @@ class Pools {
   };
   uint32_t NumberOf(const std::string& name);
   void Fill(Pool& pool, const PoolPolicy& given);
-  Choice PickFrom(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held);
+  Choice PickFrom(uint32_t number, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now,
+                  IsHeld is_held);
   Parked WhyBusy(uint16_t source, uint32_t site, uint32_t tenant);
 
   Fleet& fleet_;
+  Allowances& allowances_;
   std::vector<Pool> pools_;
   absl::flat_hash_map<std::string, uint32_t> numbers_;
   std::vector<uint32_t> by_index_;

@@ -20,6 +20,7 @@
 #include "scheduler/live.h"
 #include "scheduler/operations.h"
 #include "scheduler/storage_ports.h"
+#include "scheduler/warmup_service.h"
 #include "storage/audit_store.h"
 #include "storage/connection_pool.h"
 #include "storage/constraint_store.h"
@@ -87,6 +88,7 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   counter("sluice_scheduler_suppressed_entries_total", "Entries that ended because their recipient was suppressed.",
           core.suppressed);
   counter("sluice_scheduler_held_entries_total", "Entries put aside for a person.", core.held);
+  counter("sluice_warmup_overflow_total", "Entries sent by an overflow pool for want of allowance.", core.overflowed);
   counter("sluice_scheduler_late_deliveries_total", "Deliveries of entries that had ended.", core.late_deliveries);
   counter("sluice_scheduler_handed_batches_total", "Batches taken from hand-off.", core.handed_batches);
   counter("sluice_scheduler_repeated_batches_total", "Batches handed off that were known.", core.repeated_batches);
@@ -103,6 +105,7 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   gauge("sluice_scheduler_content_bytes_count", "Bytes of content in memory.", &CoreSnapshot::content_bytes);
   gauge("sluice_scheduler_flows_count", "Flows with ready entries.", &CoreSnapshot::flows);
   gauge("sluice_scheduler_unrouted_entries_count", "Entries that no route names.", &CoreSnapshot::unrouted);
+  gauge("sluice_warmup_waiting_count", "Entries that wait for an allowance.", &CoreSnapshot::warmup_waiting);
   gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
   metrics.AddProcess(wire::Version());
 }
@@ -185,7 +188,10 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   CoreMetrics core_metrics;
   const auto suppression_store = storage::MakeSuppressionStore(pool);
   storage::SuppressionSet suppressions;
-  StoragePorts ports(connection, *routes, suppressions, *resolver, mailbox, clock, log);
+  telemetry::Metrics metrics;
+  WarmupService warmup(connection, metrics, mailbox, clock, log);
+  RETURN_IF_ERROR(warmup.SetCalendar(options));
+  StoragePorts ports(connection, *routes, suppressions, warmup.grants(), *resolver, mailbox, clock, log);
   CoreOptions core_options;
   core_options.content_budget_bytes = options.content_budget_mb << 20;
   core_options.seed = incarnation;
@@ -199,6 +205,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.endpoint = options.admin_endpoint;
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
+  control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread tls_writer;
@@ -216,7 +223,6 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
        .trace = [&](const v1::TraceLines& lines) { traces.Spread(lines); }});
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
-  telemetry::Metrics metrics;
   Register(metrics, loop, core_metrics);
   std::unique_ptr<telemetry::MetricsExposer> exposer;
   if (!options.metrics_listen.empty()) {
@@ -253,6 +259,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   Operations operations(*operation_store, loop, log);
   OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);
   QueueVerbs queue_verbs(*entries, operation_admin);
+  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,
@@ -261,7 +268,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
                                     .feedback = feedback_intake,
-                                    .clock = clock});
+                                    .clock = clock,
+                                    .warmup = &warmup_admin});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   const auto tracing = MakeTraceFace(traces);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin,

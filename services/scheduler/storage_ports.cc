@@ -76,11 +76,12 @@ std::shared_ptr<const Content> ToContent(storage::MessagePayload& message) {
 }  // namespace
 
 StoragePorts::StoragePorts(storage::ConnectionOptions connection, storage::RouteStore& routes,
-                           const storage::SuppressionSet& suppressions, Resolver& resolver, Mailbox& mailbox,
-                           const Clock& clock, const Logger& log)
+                           const storage::SuppressionSet& suppressions, storage::WarmupLedger& ledger, Resolver& resolver,
+                           Mailbox& mailbox, const Clock& clock, const Logger& log)
     : connection_(std::move(connection)),
       routes_(routes),
       suppressions_(suppressions),
+      ledger_(ledger),
       resolver_(resolver),
       mailbox_(mailbox),
       clock_(clock),

@@ -23,7 +23,7 @@ namespace sluice::scheduler {
 class StoragePorts final : public CorePorts {
  public:
   StoragePorts(storage::ConnectionOptions connection, storage::RouteStore& routes,
-               const storage::SuppressionSet& suppressions, Resolver& resolver, Mailbox& mailbox,
+               const storage::SuppressionSet& suppressions, storage::WarmupLedger& ledger, Resolver& resolver, Mailbox& mailbox,
                const Clock& clock, const Logger& log);
   ~StoragePorts() override;
   // Before the first question.
@@ -42,6 +42,8 @@ class StoragePorts final : public CorePorts {
     return suppressions_.Contains(tenant, recipient);
   }
   void StoreRoute(std::string domain, std::string site, std::string provider, Instant now) override;
+  void Draw(std::vector<storage::GrantRequest> requests) override;
+  void Record(std::vector<storage::LedgerCounts> counts) override;
 
  private:
   absl::StatusOr<storage::QueueReader*> Reader(std::unique_ptr<storage::QueueReader>& reader);
@@ -63,6 +65,7 @@ class StoragePorts final : public CorePorts {
   const storage::ConnectionOptions connection_;
   storage::RouteStore& routes_;
   const storage::SuppressionSet& suppressions_;
+  storage::WarmupLedger& ledger_;
   Resolver& resolver_;
   Mailbox& mailbox_;
   const Clock& clock_;
@@ -79,7 +82,7 @@ class StoragePorts final : public CorePorts {
   bool routes_posted_ = false;
 
   // Last: their jobs use what stands above.
-  WorkerThread loads_, fetches_, settles_, slow_;
+  WorkerThread loads_, fetches_, settles_, slow_, grants_;
 };
 
 }  // namespace sluice::scheduler

@@ -67,6 +67,7 @@ struct ReleasedEntry {
   std::shared_ptr<const SmartHostPolicy> smart_host;  // Null = they are MX hosts.
   int priority = 1;
   Instant not_after{};
+  bool one_rcpt = false;  // A grant covers one RCPT command.
 };
 struct DeliverBatch {
   std::vector<std::shared_ptr<const Content>> contents;
@@ -111,6 +112,7 @@ struct AttemptReport {
   int64_t duration_micros = 0;
   bool possible_duplicate = false;
   Duration retry_after{};  // 0 = as scheduled.
+  bool rcpt_sent = false;  // An RCPT command went out: its grant is spent.
 };
 struct ReturnedEntry {
   int64_t entry_id = 0, attempt_id = 0;

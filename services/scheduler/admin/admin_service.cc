@@ -11,6 +11,7 @@
 #include "scheduler/admin/suppression_verbs.h"
 #include "scheduler/admin/admin_convert.h"
 #include "scheduler/admin/explain_verb.h"
+#include "scheduler/admin/warmup_verbs.h"
 #include "sluice/v1/admin.grpc.pb.h"
 #include "wire/peer.h"
 #include "wire/policy_convert.h"
@@ -52,6 +53,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
         queue_(verbs.queue),
         feedback_(verbs.feedback),
         clock_(verbs.clock),
+        warmup_(verbs.warmup),
         threads_(threads) {}
   grpc::Service& service() override { return *this; }
 
@@ -251,8 +253,22 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     return Run(context, [=, this] { return queue_.StopOperation(ActorOf(*context, ""), *request, response); });
   }
 
-  SLUICE_LATER(GetWarmup)
-  SLUICE_LATER(UpdateWarmup)
+  Reactor* GetWarmup(Context* context, const v1::GetWarmupRequest* request, v1::GetWarmupResponse* response) override {
+    if (warmup_ == nullptr) return Later(context, "GetWarmup");
+    return Run(context, [=, this] { return scheduler::GetWarmup(*warmup_, *request, response); });
+  }
+
+  Reactor* UpdateWarmup(Context* context, const v1::UpdateWarmupRequest* request, v1::UpdateWarmupResponse* response) override {
+    if (warmup_ == nullptr) return Later(context, "UpdateWarmup");
+    return Run(context, [=, this] { return scheduler::UpdateWarmup(*warmup_, ActorOf(*context, ""), *request, response); });
+  }
+
+  Reactor* ListWarmupEvents(Context* context, const v1::ListWarmupEventsRequest* request,
+                            v1::ListWarmupEventsResponse* response) override {
+    if (warmup_ == nullptr) return Later(context, "ListWarmupEvents");
+    return Run(context, [=, this] { return scheduler::ListWarmupEvents(*warmup_, *request, response); });
+  }
+
   SLUICE_LATER(ListReputation)
   SLUICE_LATER(OverrideHealth)
 
@@ -291,6 +307,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   QueueVerbs& queue_;
   const storage::FeedbackIntake& feedback_;
   const Clock& clock_;
+  WarmupAdmin* const warmup_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;

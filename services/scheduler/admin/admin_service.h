@@ -10,6 +10,7 @@
 #include "scheduler/admin/queue_verbs.h"
 #include "scheduler/admin/status.h"
 #include "scheduler/admin/suppressions.h"
+#include "scheduler/admin/warmup.h"
 #include "storage/feedback_intake.h"
 
 namespace grpc {
@@ -35,6 +36,7 @@ struct AdminVerbs {
   QueueVerbs& queue;
   const storage::FeedbackIntake& feedback;
   const Clock& clock;
+  WarmupAdmin* warmup = nullptr;  // Null: its verbs are not served.
 };
 
 // The server must be drained before the face is destroyed; what was taken is finished then. The

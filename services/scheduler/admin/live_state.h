@@ -42,6 +42,8 @@ class LiveState {
   // Returns when every live ingest acts on all that is committed now (API keys); names at the deadline
   // those that do not.
   virtual std::vector<std::string> AwaitIngests(Duration patience) = 0;
+  // The same for schedulers, of what they follow by polling (warmup).
+  virtual std::vector<std::string> AwaitSchedulers(Duration) { return {}; }
   virtual bool IsControlOwner() = 0;
   // Where the owner of `control` answers AdminService; empty = nobody owns it, or nobody knows.
   virtual std::string ControlEndpoint() = 0;

@@ -100,7 +100,7 @@ std::vector<std::string> ControlLoop::AwaitRevision(int64_t revision, Duration p
   return behind;
 }
 
-std::vector<std::string> ControlLoop::AwaitIngests(Duration patience) {
+std::vector<std::string> ControlLoop::AwaitActing(std::string_view kind, Duration patience) {
   const SteadyInstant end = clock_.Steady() + patience;
   const absl::StatusOr<Instant> since = nodes_.DatabaseNow();
   if (!since.ok()) return {std::string("PostgreSQL: ") + std::string(View(since.status().message()))};
@@ -108,7 +108,7 @@ std::vector<std::string> ControlLoop::AwaitIngests(Duration patience) {
     std::vector<std::string> behind;
     if (const auto nodes = nodes_.Alive(); nodes.ok()) {
       for (const storage::ServiceNode& node : *nodes) {
-        if (node.kind == "ingest" && node.acted_at < *since) behind.push_back(node.id);
+        if (node.kind == kind && node.acted_at < *since) behind.push_back(node.id);
       }
     }
     if (behind.empty() || clock_.Steady() >= end) return behind;
@@ -201,7 +201,7 @@ absl::Status ControlLoop::Beat() {
   const bool same = node.policy_revision == beat_.policy_revision && node.waits_for == beat_.waits_for &&
                     node.constraint_generation == beat_.constraint_generation;
   if (same && steady < beat_at_ + kBeatEvery) return absl::OkStatus();
-  node.acted_at = clock_.Now();
+  node.acted_at = round_at_;
   RETURN_IF_ERROR(nodes_.Beat(node));
   beat_at_ = steady;
   beat_ = std::move(node);
@@ -231,7 +231,9 @@ std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
 
 absl::Status ControlLoop::Round() {
   RETURN_IF_ERROR(FollowConstraints());
+  round_at_ = clock_.Now();
   RETURN_IF_ERROR(FollowPolicy());
+  if (options_.warmup) RETURN_IF_ERROR(options_.warmup(policy_, has_control()));
   RETURN_IF_ERROR(suppressions_.Follow(suppression_store_, clock_.Steady()));
   RETURN_IF_ERROR(Beat());
   RETURN_IF_ERROR(RecordResults());

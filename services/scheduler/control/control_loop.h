@@ -37,6 +37,8 @@ struct ControlOptions {
   Duration assignment_lease = std::chrono::seconds(15);
   Duration upkeep_every = std::chrono::minutes(1);
   storage::ContentUpkeep content;
+  // Each round, after the policy was followed.
+  std::function<absl::Status(const PolicyDocument&, bool has_control)> warmup = {};
 };
 
 class ControlLoop {
@@ -64,7 +66,8 @@ class ControlLoop {
   // Returns when no scheduler and no egress that lives sends against the constraints of `generation`; names who may at the deadline.
   std::vector<std::string> AwaitConstraints(int64_t generation, Duration patience);
   // Returns when every ingest that lives acts on everything committed before the call; names who does not.
-  std::vector<std::string> AwaitIngests(Duration patience);
+  std::vector<std::string> AwaitIngests(Duration patience) { return AwaitActing("ingest", patience); }
+  std::vector<std::string> AwaitSchedulers(Duration patience) { return AwaitActing("scheduler", patience); }
 
  private:
   struct Result {
@@ -90,6 +93,7 @@ class ControlLoop {
   absl::Status Beat();
   std::vector<std::string> BehindConstraints(int64_t generation);
   std::vector<std::string> Behind(int64_t revision);
+  std::vector<std::string> AwaitActing(std::string_view kind, Duration patience);
   absl::Status RecordResults();
   absl::Status Assign(std::vector<storage::SourceAssignment>& current);
   absl::Status SendAssignments(const std::vector<storage::SourceAssignment>& current,
@@ -123,6 +127,7 @@ class ControlLoop {
   SteadyInstant upkeep_at_{}, beat_at_{};
   storage::ServiceNode beat_;
   int64_t generation_ = 0;  // Of the constraints in the core.
+  Instant round_at_{};  // What was committed before is in force by the next beat.
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, changed_;

@@ -184,7 +184,7 @@ absl::Status WarmupKeeper::OpenDay() {
   storage::LedgerRow blank;
   blank.day = day_.day;
   blank.opens_at = day_.now;
-  blank.closes_at = day_.starts_at + (day_.ends_at - day_.starts_at) / 20 * 19;
+  blank.closes_at = day_.starts_at + (day_.ends_at - day_.starts_at) / 10 * 9;
   if (blank.closes_at <= blank.opens_at) blank.closes_at = day_.ends_at;
   std::vector<storage::LedgerRow> rows;
   std::set<std::string> addresses;

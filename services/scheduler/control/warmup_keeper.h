@@ -2,7 +2,7 @@
 // days, judges them, reacts within seconds to what goes wrong, and keeps the history (Tick). Decisions are policy/warmup.h's.
 //
 // A day is opened five minutes after it begins (a 288th of a test's short day), so that the reports of the day before are in; until
-// then nothing is granted. It closes its pace at 95 % of its length, so that what comes back late can still be used.
+// then nothing is granted. It closes its pace at 90 % of its length, so that what comes back late can still be used.
 #pragma once
 
 #include <map>

@@ -118,9 +118,9 @@ TEST(WarmupTest, OneComplaintInFiftyNeitherAdvancesNorKills) {
   EXPECT_EQ(out.why, "complaints");
 }
 
-TEST(WarmupTest, SmallSamplesAreJudgedOverThreeDaysAndThenNotAtAll) {
+TEST(WarmupTest, SmallSamplesAreJudgedOverAWeekAndThenNotAtAll) {
   EXPECT_EQ(Judge(At(1), {Day(50)}, "yahoo").why, "sample");
-  EXPECT_EQ(Judge(At(1), {Day(50, kToday - 4), Day(50)}, "yahoo").why, "sample") << "four days ago is too long";
+  EXPECT_EQ(Judge(At(1), {Day(50, kToday - 8), Day(50)}, "yahoo").why, "sample") << "eight days ago is too long";
   const Judgement out = Judge(At(1), {Day(50, kToday - 2), Day(50)}, "yahoo");
   EXPECT_EQ(out.decision, WarmupDecision::kAdvance) << out.evidence;
 }

@@ -67,6 +67,8 @@ class FakeWorld final : public CorePorts {
     settling = std::move(settlements);
   }
   void TakeInbox(std::vector<storage::ShardEpoch> shards, int, Instant) override { inbox_shards = std::move(shards); }
+  void Draw(std::vector<storage::GrantRequest> requests) override { draws.push_back(std::move(requests)); }
+  void Record(std::vector<storage::LedgerCounts> counts) override { recorded.insert(recorded.end(), counts.begin(), counts.end()); }
   void StoreRoute(std::string, std::string, std::string, Instant) override {}
   bool IsSuppressed(std::string_view tenant, std::string_view recipient) const override {
     return suppressed.contains({std::string(tenant), std::string(recipient)});
@@ -79,6 +81,8 @@ class FakeWorld final : public CorePorts {
   std::vector<std::pair<int, int64_t>> loads;
   std::vector<std::pair<int64_t, int64_t>> ranges;
   std::vector<int64_t> checks;
+  std::vector<std::vector<storage::GrantRequest>> draws;
+  std::vector<storage::LedgerCounts> recorded;
   int tails = 0;
   std::vector<Mark> tail_marks;
   std::vector<storage::ShardEpoch> settling_shards;

@@ -1,0 +1,200 @@
+#include "scheduler/admin/warmup.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "policy/warmup_plan.h"
+#include "wire/status.h"
+
+namespace sluice::scheduler {
+namespace {
+
+constexpr int kUsualPage = 100, kMostPage = 1'000;
+constexpr Duration kPatience = std::chrono::seconds(5);
+
+std::string_view NameOf(WarmupOrder::Kind kind) {
+  switch (kind) {
+    case WarmupOrder::Kind::kHold:
+      return "hold";
+    case WarmupOrder::Kind::kResume:
+      return "resume";
+    case WarmupOrder::Kind::kSkip:
+      return "skip";
+    case WarmupOrder::Kind::kSetStage:
+      return "set-stage";
+    case WarmupOrder::Kind::kStart:
+      return "start";
+  }
+  return "";
+}
+
+bool Is(const storage::WarmupStateRow& row, WarmupPhase phase) { return row.phase == ToString(phase); }
+void Become(storage::WarmupStateRow& row, WarmupPhase phase) { row.phase = ToString(phase); }
+
+// What today's ledger row is limited to by the order; none = as it is.
+struct Limits {
+  std::optional<int64_t> cap;
+  std::optional<Instant> stopped_until;
+};
+
+absl::StatusOr<Limits> Change(const WarmupOrder& order, const WarmupPlan& plan, const storage::LedgerDay& day,
+                              storage::WarmupStateRow& row) {
+  Limits limits;
+  switch (order.kind) {
+    case WarmupOrder::Kind::kHold:
+      row.held = true;
+      return limits;
+    case WarmupOrder::Kind::kResume:
+      row.held = false;
+      if (row.suspended_until) limits.stopped_until = Instant();
+      row.suspended_until.reset();
+      row.suspensions = 0;
+      return limits;
+    case WarmupOrder::Kind::kSkip:
+      Become(row, WarmupPhase::kWarm);
+      row.stage = StageCount(plan) + 1;
+      row.judged_day = day.day - 1;
+      row.active_day = day.day;
+      return limits;
+    case WarmupOrder::Kind::kSetStage: {
+      if (order.stage < 1 || order.stage > StageCount(plan)) {
+        return wire::FieldError("warmup.stage", Cat("is ", order.stage, "; plan ", row.plan, " has stages 1 to ", StageCount(plan)));
+      }
+      const bool is_lower = Is(row, WarmupPhase::kWarm) || order.stage < row.stage;
+      if (Is(row, WarmupPhase::kWarm)) Become(row, WarmupPhase::kRewarming);
+      if (Is(row, WarmupPhase::kCold) && (!row.start_day || *row.start_day <= day.day)) Become(row, WarmupPhase::kWarming);
+      row.stage = order.stage;
+      if (is_lower) {
+        limits.cap = CapOf(plan, row.stage, row.provider);
+        ++row.lowered;
+      }
+      return limits;
+    }
+    case WarmupOrder::Kind::kStart:
+      Become(row, WarmupPhase::kCold);
+      row.start_day = order.start_day;
+      row.held = false;
+      row.suspended_until.reset();
+      row.suspensions = 0;
+      // Begun already: the day's cap becomes that of its first stage, or nothing until then.
+      limits.cap = order.start_day > day.day ? 0 : CapOf(plan, row.stage, row.provider);
+      ++row.lowered;
+      return limits;
+  }
+  return limits;
+}
+
+std::optional<Instant> WarmAt(const storage::WarmupStateRow& row, int stages, const storage::LedgerDay& day) {
+  if (Is(row, WarmupPhase::kWarm)) return std::nullopt;
+  const int64_t first = Is(row, WarmupPhase::kCold) && row.start_day ? std::max(day.day, *row.start_day) : day.day;
+  return day.starts_at + (day.ends_at - day.starts_at) * (first - day.day + stages - row.stage + 1);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<WarmupStanding>> WarmupAdmin::Standings(const std::string& source) {
+  ASSIGN_OR_RETURN(const storage::LedgerDay day, ledger_.Today());
+  ASSIGN_OR_RETURN(const std::vector<storage::WarmupStateRow> states, store_.States());
+  ASSIGN_OR_RETURN(const std::vector<storage::WarmupPlanRow> plans, store_.Plans());
+  ASSIGN_OR_RETURN(const std::vector<storage::LedgerRow> rows, ledger_.Rows("", day.day, day.day));
+  std::vector<WarmupStanding> out;
+  for (const storage::WarmupStateRow& row : states) {
+    if (!source.empty() && row.source != source) continue;
+    WarmupStanding& standing = out.emplace_back(WarmupStanding{.row = row, .today = {}, .stage_count = 0, .warm_at = {}});
+    for (const storage::LedgerRow& today : rows) {
+      if (today.address == row.address && today.provider == row.provider) standing.today = today;
+    }
+    for (const storage::WarmupPlanRow& plan : plans) {
+      if (plan.name != row.plan || plan.version != row.plan_version) continue;
+      if (const auto read = PlanFromText(plan.name, plan.stages)) standing.stage_count = StageCount(*read);
+    }
+    standing.warm_at = WarmAt(row, standing.stage_count, day);
+  }
+  return out;
+}
+
+absl::StatusOr<WarmupAnswer> WarmupAdmin::Get(const std::string& source, Page page) {
+  RETURN_IF_ERROR(CheckPageSize(page.size, kUsualPage, kMostPage));
+  ASSIGN_OR_RETURN(std::vector<WarmupStanding> all, Standings(source));
+  const auto key = [](const WarmupStanding& s) { return Cat(s.row.source, "\n", s.row.provider); };
+  WarmupAnswer answer;
+  for (WarmupStanding& standing : all) {
+    if (!page.after.empty() && key(standing) <= page.after) continue;
+    if (static_cast<int>(answer.standings.size()) == page.size) {
+      answer.next_page_token = key(answer.standings.back());
+      break;
+    }
+    answer.standings.push_back(std::move(standing));
+  }
+  return answer;
+}
+
+absl::StatusOr<WarmupAnswer> WarmupAdmin::Update(const WarmupOrder& order) {
+  RETURN_IF_ERROR(CheckControlOwner(live_));
+  absl::StatusOr<WarmupAnswer> answer = Apply(order);
+  audit_.Record(order.actor, "UpdateWarmup", Cat(NameOf(order.kind), " ", order.source, " ", order.provider, ": ", order.reason),
+                answer.status());
+  return answer;
+}
+
+absl::StatusOr<WarmupAnswer> WarmupAdmin::Apply(const WarmupOrder& order) {
+  if (order.source.empty()) return wire::FieldError("warmup.source", "is required; `sluicectl warmup status` lists them");
+  if (order.kind == WarmupOrder::Kind::kSkip && order.reason.empty()) {
+    return wire::FieldError("reason", "is required: the address will send without a cap; say why it may");
+  }
+  ASSIGN_OR_RETURN(const storage::LedgerDay day, ledger_.Today());
+  ASSIGN_OR_RETURN(const std::vector<storage::WarmupStateRow> states, store_.States());
+  ASSIGN_OR_RETURN(const std::vector<storage::WarmupPlanRow> plans, store_.Plans());
+  std::vector<storage::WarmupChange> changes;
+  for (storage::WarmupStateRow row : states) {
+    if (row.source != order.source || (!order.provider.empty() && row.provider != order.provider)) continue;
+    const auto pinned = std::find_if(plans.begin(), plans.end(), [&](const storage::WarmupPlanRow& plan) {
+      return plan.name == row.plan && plan.version == row.plan_version;
+    });
+    const auto plan = pinned == plans.end() ? std::nullopt : PlanFromText(pinned->name, pinned->stages);
+    if (!plan) return absl::InternalError(Cat("warmup plan ", row.plan, " cannot be read"));
+    const int before = row.stage;
+    ASSIGN_OR_RETURN(const Limits limits, Change(order, *plan, day, row));
+    // The ledger first: it is what stops every scheduler.
+    if (limits.cap || limits.stopped_until) {
+      const Instant stopped = limits.stopped_until.value_or(row.suspended_until.value_or(Instant()));
+      RETURN_IF_ERROR(ledger_.Limit(day.day, row.address, row.provider, limits.cap, stopped));
+    }
+    row.decision = "order";
+    row.why = NameOf(order.kind);
+    row.evidence = order.reason;
+    row.judged_at = day.now;
+    changes.push_back({.state = row,
+                       .event = storage::WarmupEventRow{.at = day.now, .day = day.day, .source = row.source, .address = row.address,
+                                                        .provider = row.provider, .decision = "order", .why = row.why,
+                                                        .evidence = order.reason, .from_stage = before, .to_stage = row.stage,
+                                                        .phase = row.phase, .actor = order.actor}});
+  }
+  if (changes.empty()) {
+    return absl::NotFoundError(Cat("source ", Quoted(order.source), " does not warm up",
+                                   order.provider.empty() ? "" : Cat(" at ", Quoted(order.provider)),
+                                   "; `sluicectl warmup status` lists what does"));
+  }
+  RETURN_IF_ERROR(store_.Write(changes));
+  WarmupAnswer answer;
+  answer.not_acknowledged = live_.AwaitSchedulers(kPatience);
+  ASSIGN_OR_RETURN(answer.standings, Standings(order.source));
+  return answer;
+}
+
+absl::StatusOr<WarmupAdmin::Events> WarmupAdmin::History(const std::string& source, const std::string& provider, Page page) {
+  RETURN_IF_ERROR(CheckPageSize(page.size, kUsualPage, kMostPage));
+  int64_t before = 0;
+  const char* end = page.after.data() + page.after.size();
+  if (!page.after.empty() && std::from_chars(page.after.data(), end, before).ptr != end) {
+    return wire::FieldError("page_token", "is not from an earlier answer; begin without one");
+  }
+  Events out;
+  ASSIGN_OR_RETURN(out.events, store_.History(source, provider, before, page.size));
+  if (static_cast<int>(out.events.size()) == page.size) out.next_page_token = Cat(out.events.back().id);
+  return out;
+}
+
+}  // namespace sluice::scheduler

@@ -1,0 +1,63 @@
+// Orders and questions about warmup.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "policy/warmup.h"
+#include "scheduler/admin/orders.h"
+#include "storage/warmup_ledger.h"
+#include "storage/warmup_store.h"
+
+namespace sluice::scheduler {
+
+struct WarmupOrder {
+  enum class Kind : uint8_t { kHold, kResume, kSkip, kSetStage, kStart } kind = Kind::kHold;
+  std::string source = {}, provider = {};  // Empty provider = all of the source.
+  int stage = 0;                 // kSetStage.
+  int64_t start_day = 0;         // kStart; days since 1970.
+  std::string reason = {}, actor = {};
+};
+
+struct WarmupStanding {
+  storage::WarmupStateRow row;
+  std::optional<storage::LedgerRow> today;
+  int stage_count = 0;
+  std::optional<Instant> warm_at;  // When every day from now on advances.
+};
+
+struct WarmupAnswer {
+  std::vector<WarmupStanding> standings;
+  std::string next_page_token;
+  std::vector<std::string> not_acknowledged;
+};
+
+// Thread-safe.
+class WarmupAdmin {
+ public:
+  WarmupAdmin(storage::WarmupLedger& ledger, storage::WarmupStore& store, LiveState& live, AuditTrail& audit)
+      : ledger_(ledger), store_(store), live_(live), audit_(audit) {}
+
+  // In order of (source, provider); empty source = all.
+  absl::StatusOr<WarmupAnswer> Get(const std::string& source, Page page);
+  // Returns when every scheduler acts on it, or names those that do not.
+  absl::StatusOr<WarmupAnswer> Update(const WarmupOrder& order);
+  struct Events {
+    std::vector<storage::WarmupEventRow> events;
+    std::string next_page_token;
+  };
+  absl::StatusOr<Events> History(const std::string& source, const std::string& provider, Page page);
+
+ private:
+  absl::StatusOr<WarmupAnswer> Apply(const WarmupOrder& order);
+  absl::StatusOr<std::vector<WarmupStanding>> Standings(const std::string& source);
+
+  storage::WarmupLedger& ledger_;
+  storage::WarmupStore& store_;
+  LiveState& live_;
+  AuditTrail& audit_;
+};
+
+}  // namespace sluice::scheduler

@@ -1,0 +1,40 @@
+// Warmup put together: its ledger and store on connections of their own, the keeper, and the way into the core.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mail/policy_document.h"
+#include "scheduler/control/warmup_keeper.h"
+#include "scheduler/core.h"
+#include "scheduler/mailbox.h"
+#include "scheduler/options.h"
+#include "storage/connection_pool.h"
+
+namespace sluice::scheduler {
+
+class WarmupService {
+ public:
+  WarmupService(const storage::ConnectionOptions& connection, telemetry::Metrics& metrics, Mailbox& mailbox, const Clock& clock,
+                const Logger& log);
+  // Zone and, in tests, length of the day, where the configuration says something.
+  absl::Status SetCalendar(const Options& options);
+  // On the control loop's thread, each round.
+  absl::Status Round(Core& core, const PolicyDocument& policy, bool has_control);
+
+  storage::WarmupLedger& grants() { return *grants_; }  // For the core's draws, which wait for nobody.
+  storage::WarmupLedger& ledger() { return *ledger_; }
+  storage::WarmupStore& store() { return *store_; }
+
+ private:
+  storage::ConnectionPool grant_pool_, pool_;
+  const std::unique_ptr<storage::WarmupLedger> grants_, ledger_;
+  const std::unique_ptr<storage::WarmupStore> store_;
+  const std::unique_ptr<storage::EventInbox> events_;
+  WarmupMetrics metrics_;
+  WarmupKeeper keeper_;
+  Mailbox& mailbox_;
+};
+
+}  // namespace sluice::scheduler
