@@ -134,6 +134,7 @@ class App {
     verb->add_option("--campaign", scope.campaign, "The client's tag");
     verb->add_option("--domain", scope.domain, "Of recipients");
     verb->add_option("--site", scope.site, "MX host set, as explain shows it");
+    verb->add_option("--sender-domain", scope.sender_domain, "Of senders");
   }
 
   void AddConstraintVerbs() {

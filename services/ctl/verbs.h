@@ -42,7 +42,7 @@ int Explain(const Context& context, const ExplainOptions& options);
 int History(const Context& context, int limit);
 
 struct ScopeOptions {
-  std::string source, provider, pool, tenant, stream, campaign, domain, site;
+  std::string source, provider, pool, tenant, stream, campaign, domain, site, sender_domain;
 };
 struct SuspendOptions {
   ScopeOptions scope;

@@ -229,9 +229,18 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto feedback_store = storage::MakeFeedbackStore(pool);
   const storage::FeedbackIntake feedback_intake(*feedback_store, std::move(tokens), LivesLookup(*policies));
   const auto tally = storage::MakeEventTally(pool);
+  const auto health_store = storage::MakeHealthStore(pool);
+  HealthMetrics health_metrics(metrics);
+  HealthKeeper health_keeper({.store = *health_store,
+                              .tally = *tally,
+                              .constraints = *constraints,
+                              .metrics = health_metrics,
+                              .clock = clock,
+                              .log = log});
   ReputationLoop reputation({.tally = *tally,
                              .feedback = *feedback_store,
                              .policies = *policies,
+                             .health = health_keeper,
                              .parse = wire::PolicyDocumentFromJson,
                              .has_control = [&control] { return control.has_control(); },
                              .clock = clock,
