@@ -176,7 +176,7 @@ struct DkimKey {
 // What a rule of health (policy/data/health.yaml) says instead; absent = as shipped.
 struct HealthRulePolicy {
   std::string rule = {};
-  bool off = false;
+  bool disabled = false;
   std::optional<Duration> over = {}, rest = {}, longest_rest = {}, probe_every = {};
   std::optional<int> least = {}, probes = {};
   std::optional<double> share = {}, slow_to = {};

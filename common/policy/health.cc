@@ -176,7 +176,7 @@ std::vector<HealthRule> HealthRulesOf(const std::vector<HealthRulePolicy>& chang
   for (const HealthRulePolicy& change : changes) {
     const auto rule = std::find_if(rules.begin(), rules.end(), [&](const HealthRule& r) { return r.name == change.rule; });
     if (rule == rules.end()) continue;
-    if (change.off) {
+    if (change.disabled) {
       rules.erase(rule);
       continue;
     }

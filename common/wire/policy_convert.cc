@@ -214,7 +214,7 @@ class Converter {
   }
 
   HealthRulePolicy Convert(const v1::HealthRule& from, const std::string& path) {
-    HealthRulePolicy out{.rule = from.rule(), .off = from.off()};
+    HealthRulePolicy out{.rule = from.rule(), .disabled = from.disabled()};
     out.over = ReadDuration(from.over(), path + ".over");
     out.rest = ReadDuration(from.rest(), path + ".rest");
     out.longest_rest = ReadDuration(from.longest_rest(), path + ".longest_rest");

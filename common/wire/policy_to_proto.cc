@@ -148,7 +148,7 @@ void Convert(const DkimKey& from, v1::DkimKey* out) {
 
 void Convert(const HealthRulePolicy& from, v1::HealthRule* out) {
   out->set_rule(from.rule);
-  out->set_off(from.off);
+  out->set_disabled(from.disabled);
   out->set_over(DurationText(from.over));
   out->set_rest(DurationText(from.rest));
   out->set_longest_rest(DurationText(from.longest_rest));

@@ -12,6 +12,8 @@
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/poll_loop.h"
+#include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
 #include "scheduler/core_loop.h"
 #include "scheduler/dispatch_service.h"
@@ -245,6 +247,28 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                              .has_control = [&control] { return control.has_control(); },
                              .clock = clock,
                              .log = log});
+  const auto signal_store = storage::MakeSignalStore(pool);
+  ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
+  PollLoop polls({.store = *signal_store,
+                  .policies = *policies,
+                  .health = health_keeper,
+                  .parse = wire::PolicyDocumentFromJson,
+                  .has_control = [&control] { return control.has_control(); },
+                  .metrics = metrics,
+                  .clock = clock,
+                  .log = log},
+                 std::move(pollers.all));
+  ReputationAdmin reputation_admin({.health = *health_store,
+                                    .signals = *signal_store,
+                                    .tally = *tally,
+                                    .policies = *policies,
+                                    .parse = wire::PolicyDocumentFromJson,
+                                    .override = [&](const HealthSubject& subject, std::optional<HealthOverride> override) {
+                                      return health_keeper.Override(subject, std::move(override));
+                                    },
+                                    .live = live,
+                                    .audit = audit,
+                                    .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
   ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
@@ -259,6 +283,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
                                     .feedback = feedback_intake,
+                                    .reputation = reputation_admin,
                                     .clock = clock});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   const auto tracing = MakeTraceFace(traces);
@@ -322,6 +347,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   reputation.Stop();
+  polls.Stop();
   control.Stop();
   operations.Stop();
   tracing->EndStreams();

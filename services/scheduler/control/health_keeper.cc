@@ -86,11 +86,10 @@ void HealthKeeper::Count(const storage::TallyCount& count) {
 
 absl::Status HealthKeeper::Load(Instant now) {
   if (is_loaded_) return absl::OkStatus();
-  tracks_.clear();
-  in_force_.clear();
   ASSIGN_OR_RETURN(const auto stored, parts_.store.List());
   ASSIGN_OR_RETURN(const auto counts, parts_.tally.Read(now - kHistory, "", "", /*by_time=*/true));
   ASSIGN_OR_RETURN(const auto constraints, parts_.constraints.List(now));
+  in_force_.clear();
   for (const storage::TallyCount& count : counts) Count(count);
   for (const storage::StoredHealth& one : stored) {
     Track& track = tracks_[one.subject];

@@ -206,7 +206,7 @@ TEST(HealthTest, ComplaintsAndBadRecipientsNeedNumbersAndShare) {
 }
 
 TEST(HealthTest, APolicyChangesFieldsAndTurnsRulesOff) {
-  const auto rules = HealthRulesOf({{.rule = "blocked", .rest = seconds(4), .least = 2}, {.rule = "throttled", .off = true}});
+  const auto rules = HealthRulesOf({{.rule = "blocked", .rest = seconds(4), .least = 2}, {.rule = "throttled", .disabled = true}});
   EXPECT_EQ(FindHealthRule(rules, "throttled"), nullptr);
   const HealthRule* blocked = FindHealthRule(rules, "blocked");
   EXPECT_EQ(blocked->rest, seconds(4));
@@ -215,7 +215,7 @@ TEST(HealthTest, APolicyChangesFieldsAndTurnsRulesOff) {
   Patient ip;
   ip.Blocked(100);
   ASSERT_EQ(ip.Judge(), HealthState::kSuspended);
-  ip.rules = HealthRulesOf({{.rule = "blocked", .off = true}});
+  ip.rules = HealthRulesOf({{.rule = "blocked", .disabled = true}});
   EXPECT_EQ(ip.Judge(), HealthState::kHealthy) << "nobody else would end it";
 }
 
