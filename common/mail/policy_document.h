@@ -173,6 +173,16 @@ struct DkimKey {
   std::string domain = {}, selector = {}, key = {}, algorithm = {};
 };
 
+// What a rule of health (policy/data/health.yaml) says instead; absent = as shipped.
+struct HealthRulePolicy {
+  std::string rule = {};
+  bool disabled = false;
+  std::optional<Duration> over = {}, rest = {}, longest_rest = {}, probe_every = {};
+  std::optional<int> least = {}, probes = {};
+  std::optional<double> share = {}, slow_to = {};
+  friend bool operator==(const HealthRulePolicy&, const HealthRulePolicy&) = default;
+};
+
 struct ProviderRule {
   std::string mx_suffix = {}, provider = {};
   friend bool operator==(const ProviderRule&, const ProviderRule&) = default;
@@ -194,6 +204,7 @@ struct PolicyDocument {
   Duration event_retention = std::chrono::hours(24 * 30);
   std::vector<ProviderRule> providers = {};
   std::vector<ReplyRule> reply_rules = {};
+  std::vector<HealthRulePolicy> health = {};
 };
 
 // One thing to say about a policy: where (a path such as `pools[1].members[0].source`), what and

@@ -113,6 +113,20 @@ class UnboundResolver final : public Resolver {
                 });
   }
 
+  void ResolveNames(std::string_view text, NamesCallback callback) override {
+    const std::string name = NormaliseHostName(text);
+    if (name.empty()) {
+      NamesAnswer none;
+      none.status = DnsStatus::kNxDomain;
+      none.detail = NotAName(text);
+      callback(none);
+      return;
+    }
+    client_.Ask(name, RecordType::kPtr,
+                [callback = std::move(callback)](const DnsClient::Records& records,
+                                                 std::chrono::seconds) { callback(MakeNamesAnswer(*records)); });
+  }
+
   void ResolveTlsa(std::string_view text, TlsaCallback callback) override {
     const std::string name = NormaliseHostName(text);
     if (name.empty()) {
@@ -140,6 +154,12 @@ class UnboundResolver final : public Resolver {
 
 void Resolver::ResolveTxt(std::string_view, TextCallback callback) {
   TextAnswer none;
+  none.status = DnsStatus::kNoData;
+  callback(none);
+}
+
+void Resolver::ResolveNames(std::string_view, NamesCallback callback) {
+  NamesAnswer none;
   none.status = DnsStatus::kNoData;
   callback(none);
 }

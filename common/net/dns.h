@@ -66,6 +66,13 @@ struct TextAnswer {
   std::string detail;
 };
 
+// Names of an address (PTR), normalised; at most kMaxAddresses.
+struct NamesAnswer {
+  DnsStatus status = DnsStatus::kTempFail;
+  std::vector<std::string> names;
+  std::string detail;
+};
+
 struct TlsaAnswer {
   DnsStatus status = DnsStatus::kTempFail;
   std::vector<TlsaRecord> records;  // as they were found, usable or not
@@ -93,6 +100,9 @@ class Resolver {
   using TlsaCallback = std::function<void(const TlsaAnswer&)>;
   // Fakes that know no such records need not say so.
   virtual void ResolveTxt(std::string_view name, TextCallback callback);
+  using NamesCallback = std::function<void(const NamesAnswer&)>;
+  // `name` such as "11.2.0.192.in-addr.arpa".
+  virtual void ResolveNames(std::string_view name, NamesCallback callback);
   // `name` such as "_25._tcp.mx.example".
   virtual void ResolveTlsa(std::string_view name, TlsaCallback callback);
 };

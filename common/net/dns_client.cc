@@ -90,7 +90,7 @@ absl::Status DnsClient::Configure() {
 absl::Status DnsClient::SetServers() {
   RETURN_IF_ERROR(SetOption("do-not-query-localhost:", "no"));
   RETURN_IF_ERROR(SetOption("unblock-lan-zones:", "yes"));
-  for (const char* zone : {"test.", "invalid."}) {
+  for (const char* zone : {"test.", "invalid.", "127.in-addr.arpa."}) {
     RETURN_IF_ERROR(SetOption("local-zone:", Cat(zone, " transparent")));
   }
   for (const std::string& forwarder : options_.forwarders) {

@@ -25,7 +25,7 @@ struct ub_result;
 
 namespace sluice {
 
-enum class RecordType : int { kA = 1, kMx = 15, kTxt = 16, kAaaa = 28, kTlsa = 52 };
+enum class RecordType : int { kA = 1, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kTlsa = 52 };
 
 // Thread-safe after Start.
 class DnsClient {

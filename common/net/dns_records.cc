@@ -220,6 +220,18 @@ TextAnswer MakeTextAnswer(const DnsRecords& txt) {
   return answer;
 }
 
+NamesAnswer MakeNamesAnswer(const DnsRecords& ptr) {
+  NamesAnswer answer;
+  answer.status = ptr.status;
+  answer.detail = ptr.detail;
+  for (const std::string& data : ptr.data) {
+    const auto name = ReadName(data);
+    const std::string normal = name ? NormaliseHostName(*name) : std::string();
+    if (!normal.empty() && answer.names.size() < kMaxAddresses) answer.names.push_back(normal);
+  }
+  return answer;
+}
+
 TlsaAnswer MakeTlsaAnswer(const DnsRecords& tlsa) {
   TlsaAnswer answer;
   answer.status = tlsa.status;

@@ -31,6 +31,7 @@ std::string NormaliseHostName(std::string_view name);
 // `domain` is normalised.
 MxAnswer MakeMxAnswer(std::string_view domain, const DnsRecords& mx);
 TextAnswer MakeTextAnswer(const DnsRecords& txt);
+NamesAnswer MakeNamesAnswer(const DnsRecords& ptr);
 TlsaAnswer MakeTlsaAnswer(const DnsRecords& tlsa);
 // Either may be null: not asked for. Never both. The addresses of a family begin with another one
 // for each `rotation`, so that a cached answer does not send everybody to the same address.

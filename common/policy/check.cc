@@ -294,6 +294,7 @@ std::vector<PolicyFinding> CheckPolicy(const PolicyDocument& policy) {
   check::CheckSmartHosts(findings);
   check::CheckShaping(findings);
   check::CheckAutomation(findings);
+  check::CheckHealth(findings);
   check::CheckRetrySchedules(findings);
   check::CheckWarmupPlans(findings);
   check::CheckDkimKeys(findings);

@@ -49,6 +49,7 @@ void CheckRoutes(Findings& findings);
 void CheckSmartHosts(Findings& findings);
 void CheckShaping(Findings& findings);
 void CheckAutomation(Findings& findings);
+void CheckHealth(Findings& findings);
 void CheckRetrySchedules(Findings& findings);
 void CheckWarmupPlans(Findings& findings);
 void CheckDkimKeys(Findings& findings);

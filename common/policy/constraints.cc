@@ -21,14 +21,14 @@ constexpr std::array<std::pair<ConstraintCause, std::string_view>, 7> kCauses = 
     {ConstraintCause::kAssignment, "assignment"},
 }};
 
-constexpr size_t kFields = 8;
-enum Field : uint8_t { kSource, kProvider, kPool, kTenant, kStream, kCampaign, kDomain, kSite };
+constexpr size_t kFields = 9;
+enum Field : uint8_t { kSource, kProvider, kPool, kTenant, kStream, kCampaign, kDomain, kSite, kSenderDomain };
 constexpr std::array<std::string_view, kFields> kFieldNames = {"source", "provider", "pool",   "tenant",
-                                                               "stream", "campaign", "domain", "site"};
+                                                               "stream", "campaign", "domain", "site", "sender_domain"};
 
 template <class From>
 std::array<std::string_view, kFields> FieldsOf(const From& f) {
-  return {f.source, f.provider, f.pool, f.tenant, f.stream, f.campaign, f.domain, f.site};
+  return {f.source, f.provider, f.pool, f.tenant, f.stream, f.campaign, f.domain, f.site, f.sender_domain};
 }
 
 uint64_t Mix(uint64_t seed, std::string_view value) {
@@ -89,6 +89,7 @@ absl::Status ReadPart(std::string_view part, ConstraintValue& out) {
   if (name == "connection_rate") return Take(ParseRate(value), out.connection_rate);
   if (name == "bytes_rate") return Take(ParseRate(value), out.bytes_rate);
   if (name == "share") return Take(ParseShare(value), out.share);
+  if (name == "trickle") return Take(ParseRate(value), out.trickle);
   return absl::InvalidArgumentError(Cat(Quoted(part), " is no value of a constraint; write suspend, connections=3, rate=10/s …"));
 }
 
@@ -137,6 +138,7 @@ std::string ToString(const ConstraintValue& value) {
   if (value.connection_rate) add("connection_rate", ToString(*value.connection_rate));
   if (value.bytes_rate) add("bytes_rate", ToString(*value.bytes_rate));
   if (value.share) add("share", Cat(*value.share));
+  if (value.trickle) add("trickle", ToString(*value.trickle));
   return out;
 }
 
@@ -168,7 +170,7 @@ Suspensions::Suspensions(std::vector<Constraint> all) {
   for (Constraint& constraint : all) {
     if (!constraint.value.suspend || constraint.scope.empty()) continue;
     const Scope& scope = constraint.scope;
-    const bool sees_entry = !scope.campaign.empty() || !scope.domain.empty();
+    const bool sees_entry = !scope.campaign.empty() || !scope.domain.empty() || !scope.sender_domain.empty();
     sources_see_entries_ = sources_see_entries_ || (!scope.source.empty() && sees_entry);
     Add(!scope.source.empty() ? source_ : sees_entry ? entry_ : flow_, scope, all_.size());
     all_.push_back(std::move(constraint));
@@ -177,11 +179,11 @@ Suspensions::Suspensions(std::vector<Constraint> all) {
 
 void Suspensions::Add(std::vector<Group>& groups, const Scope& scope, size_t row) {
   const auto fields = FieldsOf(scope);
-  uint8_t named = 0;
+  uint16_t named = 0;
   uint64_t key = 0;
   for (size_t f = 0; f < kFields; ++f) {
     if (fields[f].empty()) continue;
-    named = static_cast<uint8_t>(named | (1U << f));
+    named = static_cast<uint16_t>(named | (1U << f));
     key = Mix(key, fields[f]);
   }
   auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.fields == named; });
@@ -189,7 +191,8 @@ void Suspensions::Add(std::vector<Group>& groups, const Scope& scope, size_t row
   group->rows[key].push_back(row);
 }
 
-const Constraint* Suspensions::Find(const std::vector<Group>& groups, const SendingFacts& facts, Instant now) const {
+const Constraint* Suspensions::Find(const std::vector<Group>& groups, const SendingFacts& facts, Instant now,
+                                    IsOpen is_open) const {
   if (groups.empty()) return nullptr;
   const auto given = FieldsOf(facts);
   for (const Group& group : groups) {
@@ -200,16 +203,16 @@ const Constraint* Suspensions::Find(const std::vector<Group>& groups, const Send
     const auto found = group.rows.find(key);
     if (found == group.rows.end()) continue;
     for (const size_t row : found->second) {
-      if (IsInForce(all_[row], now) && Covers(all_[row].scope, facts)) return &all_[row];
+      if (IsInForce(all_[row], now) && Covers(all_[row].scope, facts) && !is_open(all_[row])) return &all_[row];
     }
   }
   return nullptr;
 }
 
-const Constraint* Suspensions::Holding(const SendingFacts& facts, Instant now) const {
-  if (const Constraint* flow = HoldingFlow(facts, now)) return flow;
-  if (const Constraint* entry = HoldingEntry(facts, now)) return entry;
-  return HoldingSource(facts, now);
+const Constraint* Suspensions::Holding(const SendingFacts& facts, Instant now, IsOpen is_open) const {
+  if (const Constraint* flow = HoldingFlow(facts, now, is_open)) return flow;
+  if (const Constraint* entry = HoldingEntry(facts, now, is_open)) return entry;
+  return HoldingSource(facts, now, is_open);
 }
 
 std::optional<Instant> Suspensions::NextEnd(Instant now) const {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "policy/effective_limits.h"
@@ -21,9 +22,9 @@ enum class ConstraintCause : uint8_t { kOperator, kShaping, kAutomation, kAimd, 
 std::string_view ToString(ConstraintCause cause);
 std::optional<ConstraintCause> ParseConstraintCause(std::string_view name);
 
-// All fields given must match; at least one is given. Domains (of recipients) in lower case.
+// All fields given must match; at least one is given. `domain` is the recipient's. Domains in lower case.
 struct Scope {
-  std::string source = {}, provider = {}, pool = {}, tenant = {}, stream = {}, campaign = {}, domain = {}, site = {};
+  std::string source = {}, provider = {}, pool = {}, tenant = {}, stream = {}, campaign = {}, domain = {}, site = {}, sender_domain = {};
   friend bool operator==(const Scope&, const Scope&) = default;
   bool empty() const { return *this == Scope(); }
 };
@@ -32,7 +33,7 @@ std::string ToString(const Scope& scope);
 
 // What is known of a piece of mail that is about to leave; empty = not known or none.
 struct SendingFacts {
-  std::string_view source = {}, provider = {}, pool = {}, tenant = {}, stream = {}, campaign = {}, domain = {}, site = {};
+  std::string_view source = {}, provider = {}, pool = {}, tenant = {}, stream = {}, campaign = {}, domain = {}, site = {}, sender_domain = {};
 };
 bool Covers(const Scope& scope, const SendingFacts& facts);
 
@@ -43,6 +44,8 @@ struct ConstraintValue {
   std::optional<Rate> rate = {}, connection_rate = {}, bytes_rate = {};
   // Of what would be sent otherwise, 0..1.
   std::optional<double> share = {};
+  // With `suspend`: so many attempts go through nevertheless, at each scheduler.
+  std::optional<Rate> trickle = {};
   friend bool operator==(const ConstraintValue&, const ConstraintValue&) = default;
 };
 // `suspend`, `connections=3 rate=10/s share=0.5`: what Parse reads, and a person.
@@ -74,7 +77,7 @@ void Tighten(EffectiveLimits& limits, const Constraint& constraint);
 
 // Those that suspend, found by what they name: a lookup costs a probe for each combination of fields in use, however many rows.
 // In three kinds, asked where their fields are known: those that a flow decides (tenant, stream, pool, provider, site), those that
-// need the entry as well (campaign, domain), and those that name a source. Immutable, thread-safe.
+// need the entry as well (campaign, domain, sender domain), and those that name a source. Immutable, thread-safe.
 class Suspensions {
  public:
   Suspensions() = default;
@@ -84,15 +87,23 @@ class Suspensions {
   const std::vector<Constraint>& all() const { return all_; }
   bool has_entry_scopes() const { return !entry_.empty(); }
   bool has_source_scopes() const { return !source_.empty(); }
-  // Some scope names a source together with a campaign or domain.
+  // Some scope names a source together with a campaign or (sender) domain.
   bool sources_see_entries() const { return sources_see_entries_; }
 
-  // One in force that covers `facts`, nullptr when there is none. Valid as long as this.
-  const Constraint* HoldingFlow(const SendingFacts& facts, Instant now) const { return Find(flow_, facts, now); }
-  const Constraint* HoldingEntry(const SendingFacts& facts, Instant now) const { return Find(entry_, facts, now); }
-  const Constraint* HoldingSource(const SendingFacts& facts, Instant now) const { return Find(source_, facts, now); }
+  // Passes over a constraint whose trickle lets something through now.
+  using IsOpen = absl::FunctionRef<bool(const Constraint&)>;
+  // One in force that covers `facts` and is not open, nullptr when there is none. Valid as long as this.
+  const Constraint* HoldingFlow(const SendingFacts& facts, Instant now, IsOpen is_open = NeverOpen) const {
+    return Find(flow_, facts, now, is_open);
+  }
+  const Constraint* HoldingEntry(const SendingFacts& facts, Instant now, IsOpen is_open = NeverOpen) const {
+    return Find(entry_, facts, now, is_open);
+  }
+  const Constraint* HoldingSource(const SendingFacts& facts, Instant now, IsOpen is_open = NeverOpen) const {
+    return Find(source_, facts, now, is_open);
+  }
   // Of any kind.
-  const Constraint* Holding(const SendingFacts& facts, Instant now) const;
+  const Constraint* Holding(const SendingFacts& facts, Instant now, IsOpen is_open = NeverOpen) const;
 
   // When the next of them ends after `now`; absent = none ends by itself.
   std::optional<Instant> NextEnd(Instant now) const;
@@ -100,11 +111,12 @@ class Suspensions {
  private:
   // Those that name exactly these fields.
   struct Group {
-    uint8_t fields = 0;
+    uint16_t fields = 0;
     std::unordered_map<uint64_t, std::vector<size_t>> rows;
   };
   static void Add(std::vector<Group>& groups, const Scope& scope, size_t row);
-  const Constraint* Find(const std::vector<Group>& groups, const SendingFacts& facts, Instant now) const;
+  static bool NeverOpen(const Constraint&) { return false; }
+  const Constraint* Find(const std::vector<Group>& groups, const SendingFacts& facts, Instant now, IsOpen is_open) const;
 
   std::vector<Constraint> all_;
   std::vector<Group> flow_, entry_, source_;

@@ -72,7 +72,8 @@ void Apply(const ShapingRule& rule, const std::string& name, EffectiveLimits& ou
 }
 
 bool NamesOnly(const Scope& scope) {
-  return scope.tenant.empty() && scope.stream.empty() && scope.campaign.empty() && scope.domain.empty();
+  return scope.tenant.empty() && scope.stream.empty() && scope.campaign.empty() && scope.domain.empty() &&
+         scope.sender_domain.empty();
 }
 
 bool CoversSource(const Scope& scope, const ShapingFacts& facts) {
@@ -139,6 +140,7 @@ bool HasLimitsPerSite(std::string_view provider) {
 bool IsLimit(const Constraint& constraint) {
   ConstraintValue value = constraint.value;
   value.suspend = false;
+  value.trickle.reset();
   return NamesOnly(constraint.scope) && value != ConstraintValue();
 }
 

@@ -15,17 +15,18 @@ constexpr const char* kGeneration = "select generation from constraint_generatio
 
 constexpr const char* kList = R"sql(
 select id, cause, rule, source, provider, pool, tenant, stream, campaign, domain, site, value, evidence, micros(since),
-       micros(until), author
+       micros(until), author, sender_domain
 from sending_constraint
 where until is null or until > timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
 order by id)sql";
 
 constexpr const char* kPut = R"sql(
 insert into sending_constraint as c
-  (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site, value, evidence, since, until, author)
+  (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site, value, evidence, since, until, author,
+   sender_domain)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, timestamptz 'epoch' + $13::bigint * interval '1 microsecond',
-        timestamptz 'epoch' + $14::bigint * interval '1 microsecond', $15)
-on conflict (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site) do update
+        timestamptz 'epoch' + $14::bigint * interval '1 microsecond', $15, $16)
+on conflict (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site, sender_domain) do update
 set value = excluded.value, evidence = excluded.evidence, until = excluded.until, author = excluded.author,
     since = case when c.until <= excluded.since then excluded.since else c.since end
 where (c.value, c.evidence, c.until, c.author)
@@ -34,15 +35,16 @@ returning id)sql";
 
 constexpr const char* kIdOf = R"sql(
 select id from sending_constraint
-where (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site)
-    = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))sql";
+where (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site, sender_domain)
+    = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))sql";
 
 constexpr const char* kEnd =
     "delete from sending_constraint where cause = $1 and id = any($2::text::bigint[]) returning id";
 
 constexpr const char* kEndScope = R"sql(
 delete from sending_constraint
-where (cause, source, provider, pool, tenant, stream, campaign, domain, site) = ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+where (cause, source, provider, pool, tenant, stream, campaign, domain, site, sender_domain)
+    = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 returning id)sql";
 
 constexpr const char* kSweep =
@@ -57,7 +59,8 @@ absl::StatusOr<Constraint> ConstraintOf(const pqxx::row& row) {
                            .stream = StringOf(row[7]),
                            .campaign = StringOf(row[8]),
                            .domain = StringOf(row[9]),
-                           .site = StringOf(row[10])},
+                           .site = StringOf(row[10]),
+                           .sender_domain = StringOf(row[16])},
                  .cause = ParseConstraintCause(ViewOf(row[1])).value_or(ConstraintCause::kOperator),
                  .rule = StringOf(row[2]),
                  .evidence = StringOf(row[12]),
@@ -81,10 +84,10 @@ std::pair<int64_t, bool> PutOne(pqxx::transaction_base& tx, const std::string& c
   if (c.until) until = ToMicros(*c.until);
   const pqxx::result rows =
       tx.exec_params(kPut, cause, c.rule, s.source, s.provider, s.pool, s.tenant, s.stream, s.campaign, s.domain, s.site,
-                     ToString(c.value), c.evidence, ToMicros(c.since), until, c.author);
+                     ToString(c.value), c.evidence, ToMicros(c.since), until, c.author, s.sender_domain);
   if (!rows.empty()) return {IntOf<int64_t>(rows[0][0]), true};
   const pqxx::row same = tx.exec_params1(kIdOf, cause, c.rule, s.source, s.provider, s.pool, s.tenant, s.stream, s.campaign,
-                                         s.domain, s.site);
+                                         s.domain, s.site, s.sender_domain);
   return {IntOf<int64_t>(same[0]), false};
 }
 
@@ -141,7 +144,7 @@ class PostgresConstraintStore final : public ConstraintStore {
   absl::StatusOr<ConstraintChange> EndScope(ConstraintCause cause, const Scope& scope) override {
     return Change("end constraints", [&](pqxx::transaction_base& tx, ConstraintChange& change) {
       return Ended(tx.exec_params(kEndScope, std::string(ToString(cause)), scope.source, scope.provider, scope.pool,
-                                  scope.tenant, scope.stream, scope.campaign, scope.domain, scope.site),
+                                  scope.tenant, scope.stream, scope.campaign, scope.domain, scope.site, scope.sender_domain),
                    change);
     });
   }

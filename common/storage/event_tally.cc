@@ -1,6 +1,9 @@
 #include "storage/event_tally.h"
 
+#include <algorithm>
+
 #include "base/status.h"
+#include "policy/classification.h"
 #include "storage/feedback_sql.h"
 #include "storage/pooled_session.h"
 #include "storage/suppression_columns.h"
@@ -10,6 +13,9 @@ namespace sluice::storage {
 namespace {
 
 constexpr size_t kMostDetailBytes = 512;
+
+// Of what one Take reads again; more than so many kinds of refusal at once keep the scope that is usual for their class.
+constexpr int kMostClassified = 1'000;
 
 TallyCount CountOf(const pqxx::row& row) {
   return {.source = StringOf(row[0]),
@@ -22,8 +28,43 @@ TallyCount CountOf(const pqxx::row& row) {
           .last_reply = StringOf(row[7])};
 }
 
+TallyCount StoredCountOf(const pqxx::row& row) {
+  TallyCount out = CountOf(row);
+  out.reply_rule = StringOf(row[8]);
+  out.reply_scope = ParseReplyScope(ViewOf(row[9])).value_or(ReplyScope::kMessage);
+  out.sender_domain = StringOf(row[10]);
+  return out;
+}
+
+// Whom the reply means. The class was decided where it was heard and stays.
+void ReadReply(TallyCount& count, std::string_view stage, std::string_view mx_host) {
+  const std::optional<SmtpReply> reply = ParseSmtpReply(count.last_reply);
+  if (!reply || reply->code < 400) return;
+  const Verdict verdict = Classify(*reply, ParseStage(stage).value_or(Stage::kBody), {count.provider, mx_host});
+  if (ToString(verdict.reply_class) != count.reply_class) return;
+  count.reply_rule = verdict.rule;
+  count.reply_scope = verdict.scope;
+  const bool is_domain = verdict.culprit == Culprit::kDkimDomain || verdict.culprit == Culprit::kSpfDomain;
+  if (is_domain) count.sender_domain = verdict.culprit_name;
+}
+
+void Merge(std::vector<TallyCount>& counts, TallyCount one) {
+  const auto same = std::find_if(counts.begin(), counts.end(), [&](const TallyCount& c) {
+    return c.source == one.source && c.provider == one.provider && c.tenant == one.tenant && c.kind == one.kind &&
+           c.reply_class == one.reply_class && c.reply_rule == one.reply_rule && c.sender_domain == one.sender_domain;
+  });
+  if (same == counts.end()) {
+    counts.push_back(std::move(one));
+    return;
+  }
+  same->count += one.count;
+  if (one.last_at < same->last_at) return;
+  same->last_at = one.last_at;
+  same->last_reply = std::move(one.last_reply);
+}
+
 Parameters CountParameters(const std::vector<TallyCount>& counts) {
-  BinaryArray<Text> source, provider, tenant, kind, reply_class, last_reply;
+  BinaryArray<Text> source, provider, tenant, kind, reply_class, last_reply, reply_rule, reply_scope, sender_domain;
   BinaryArray<int64_t> count;
   BinaryArray<Instant> last_at;
   for (const TallyCount& one : counts) {
@@ -35,10 +76,13 @@ Parameters CountParameters(const std::vector<TallyCount>& counts) {
     count.Add(one.count);
     last_at.Add(one.last_at);
     last_reply.Add(one.last_reply);
+    reply_rule.Add(one.reply_rule);
+    reply_scope.Add(ToString(one.reply_scope));
+    sender_domain.Add(one.sender_domain);
   }
   Parameters parameters;
   parameters.Add(source).Add(provider).Add(tenant).Add(kind).Add(reply_class).Add(count);
-  parameters.Add(last_at).Add(last_reply);
+  parameters.Add(last_at).Add(last_reply).Add(reply_rule).Add(reply_scope).Add(sender_domain);
   return parameters;
 }
 
@@ -61,13 +105,13 @@ class PostgresEventTally final : public EventTally {
   }
 
   absl::StatusOr<std::vector<TallyCount>> Read(Instant from, const std::string& source,
-                                               const std::string& provider) override {
+                                               const std::string& provider, bool by_time) override {
     using Counts = std::vector<TallyCount>;
     return InTransaction<Counts>(
         pool_, "read tally", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Counts> {
           Counts counts;
-          for (const pqxx::row& row : tx.exec_params(sql::kTallyRead, ToMicros(from), source, provider)) {
-            counts.push_back(CountOf(row));
+          for (const pqxx::row& row : tx.exec_params(sql::kTallyRead, ToMicros(from), source, provider, by_time)) {
+            counts.push_back(StoredCountOf(row));
           }
           return counts;
         });
@@ -104,10 +148,13 @@ class PostgresEventTally final : public EventTally {
     // Another one was faster: its sums are in its own transaction.
     if (tx.exec_params(sql::kTallyDone, shard, to).empty()) return tally;
     bool any_bad = false;
+    int classified = 0;
     for (const pqxx::row& row : tx.exec_params(sql::kTallyCounts, shard, from, to)) {
-      tally.counts.push_back(CountOf(row));
-      const TallyCount& last = tally.counts.back();
-      any_bad = any_bad || (last.kind == "bounced" && last.reply_class == "rcpt_bad");
+      TallyCount count = CountOf(row);
+      count.reply_scope = UsualScope(ParseReplyClass(count.reply_class).value_or(ReplyClass::kUnknown));
+      if (count.kind != "delivered" && classified++ < kMostClassified) ReadReply(count, ViewOf(row[8]), ViewOf(row[9]));
+      any_bad = any_bad || (count.kind == "bounced" && count.reply_class == "rcpt_bad");
+      Merge(tally.counts, std::move(count));
     }
     if (!tally.counts.empty()) {
       tx.exec_params(sql::kTallyAdd, CountParameters(tally.counts).dynamic());

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "mail/disposition.h"
 #include "mail/policy_document.h"
 
 namespace sluice::storage {
@@ -24,6 +25,9 @@ struct TallyCount {
   int64_t count = 0;
   Instant last_at{};
   std::string last_reply{};  // `550 5.7.1 text`.
+  std::string reply_rule{};  // That read the reply (policy/classification.h); empty = none.
+  ReplyScope reply_scope = ReplyScope::kMessage;
+  std::string sender_domain{};  // That the reply blames; empty = none named.
 };
 
 struct Tally {
@@ -39,9 +43,9 @@ class EventTally {
   // Adds up what is new, at most `limit` events of each shard. `lives` says for which tenants a hard
   // bounce suppresses, and how long.
   virtual absl::StatusOr<Tally> Take(const std::map<std::string, SuppressionLife>& lives, int limit) = 0;
-  // The sums since `from`, of one source or provider or all (empty).
+  // The sums since `from`, of one source or provider or all (empty); each five minutes by themselves, or together.
   virtual absl::StatusOr<std::vector<TallyCount>> Read(Instant from, const std::string& source,
-                                                       const std::string& provider) = 0;
+                                                       const std::string& provider, bool by_time = false) = 0;
   virtual absl::Status Forget(Instant before) = 0;
 };
 std::unique_ptr<EventTally> MakeEventTally(ConnectionPool& pool);

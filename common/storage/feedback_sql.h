@@ -41,6 +41,7 @@ inline constexpr const char* kForgetFeedback =
     " where told_at < timestamptz 'epoch' + $1::bigint * interval '1 microsecond' limit 10000))";
 
 // ---- what events add up to ----
+// Refusals that may concern source or sender are told apart by how their text begins: whom they blame stands there.
 
 inline constexpr const char* kTallyRange = R"sql(
 select f.seq, (select max(p.seq) from (select e.seq from event e
@@ -50,11 +51,14 @@ from (select coalesce((select seq from event_tally where shard = $1::smallint),
 
 inline constexpr const char* kTallyCounts = R"sql(
 select source, provider, tenant, kind, reply_class, count(*), micros(max(occurred_at)),
-       (array_agg(trim(reply_code || ' ' || enhanced_status || ' ' || reply) order by seq desc))[1]
+       (array_agg(trim(reply_code || ' ' || enhanced_status || ' ' || reply) order by seq desc))[1],
+       max(stage), max(mx_host)
 from event
 where shard = $1::smallint and seq > $2::bigint and seq <= $3::bigint and source <> ''
   and kind in ('delivered', 'deferred', 'bounced', 'complained', 'bounced_later')
-group by source, provider, tenant, kind, reply_class)sql";
+group by source, provider, tenant, kind, reply_class,
+         case when reply_class in ('throttle', 'conn_limit', 'block_ip', 'block_domain', 'dnsbl', 'auth', 'content', 'policy')
+              then left(reply, 120) else '' end)sql";
 
 // Those whose tenant says so: $4 tenants, $5 how long in microseconds (null = for ever).
 inline constexpr const char* kTallyBounces = R"sql(
@@ -73,24 +77,24 @@ inline constexpr const char* kTallyDone =
 
 inline constexpr const char* kTallyAdd = R"sql(
 insert into reputation_count as c (bucket_at, source, provider, tenant, kind, reply_class, count,
-                                   last_at, last_reply)
+                                   last_at, last_reply, reply_rule, reply_scope, sender_domain)
 select date_bin('5 minutes', n.last_at, timestamptz 'epoch'), n.source, n.provider, n.tenant, n.kind,
-       n.reply_class, n.count, n.last_at, n.last_reply
+       n.reply_class, n.count, n.last_at, n.last_reply, n.reply_rule, n.reply_scope, n.sender_domain
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-            $7::timestamptz[], $8::text[])
-       as n(source, provider, tenant, kind, reply_class, count, last_at, last_reply)
-order by 1, 2, 3, 4, 5, 6
-on conflict (bucket_at, source, provider, tenant, kind, reply_class) do update
+            $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[])
+       as n(source, provider, tenant, kind, reply_class, count, last_at, last_reply, reply_rule, reply_scope, sender_domain)
+order by 1, 2, 3, 4, 5, 6, 10, 12
+on conflict (bucket_at, source, provider, tenant, kind, reply_class, reply_rule, sender_domain) do update
 set count = c.count + excluded.count, last_at = greatest(c.last_at, excluded.last_at),
     last_reply = excluded.last_reply)sql";
 
 inline constexpr const char* kTallyRead = R"sql(
 select source, provider, tenant, kind, reply_class, sum(count)::bigint, micros(max(last_at)),
-       (array_agg(last_reply order by last_at desc))[1]
+       (array_agg(last_reply order by last_at desc))[1], reply_rule, max(reply_scope), sender_domain
 from reputation_count
 where bucket_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
   and ($2 = '' or source = $2) and ($3 = '' or provider = $3)
-group by source, provider, tenant, kind, reply_class)sql";
+group by case when $4 then bucket_at end, source, provider, tenant, kind, reply_class, reply_rule, sender_domain)sql";
 
 inline constexpr const char* kTallyForget =
     "delete from reputation_count where ctid = any(array(select ctid from reputation_count"

@@ -213,6 +213,19 @@ class Converter {
     return {CanonicalDomain(from.domain()), from.selector(), from.key(), from.algorithm()};
   }
 
+  HealthRulePolicy Convert(const v1::HealthRule& from, const std::string& path) {
+    HealthRulePolicy out{.rule = from.rule(), .disabled = from.disabled()};
+    out.over = ReadDuration(from.over(), path + ".over");
+    out.rest = ReadDuration(from.rest(), path + ".rest");
+    out.longest_rest = ReadDuration(from.longest_rest(), path + ".longest_rest");
+    out.probe_every = ReadDuration(from.probe_every(), path + ".probe_every");
+    if (from.has_least()) out.least = from.least();
+    if (from.has_probes()) out.probes = from.probes();
+    if (from.has_share()) out.share = from.share();
+    if (from.has_slow_to()) out.slow_to = from.slow_to();
+    return out;
+  }
+
   ProviderRule Convert(const v1::ProviderRule& from, const std::string&) {
     return {from.mx_suffix(), from.provider()};
   }
@@ -342,6 +355,7 @@ std::vector<PolicyFinding> FromProto(const v1::Policy& from, PolicyDocument* out
   converter.ConvertAll(from.dkim_keys(), "dkim_keys", out->dkim_keys);
   converter.ConvertAll(from.providers(), "providers", out->providers);
   converter.ConvertAll(from.reply_rules(), "reply_rules", out->reply_rules);
+  converter.ConvertAll(from.health(), "health", out->health);
   out->tag_headers = Strings(from.tag_headers());
   out->event_retention = converter.ReadDuration(from.retention().events(), "retention.events")
                              .value_or(out->event_retention);

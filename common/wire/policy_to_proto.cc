@@ -146,6 +146,19 @@ void Convert(const DkimKey& from, v1::DkimKey* out) {
   out->set_algorithm(from.algorithm);
 }
 
+void Convert(const HealthRulePolicy& from, v1::HealthRule* out) {
+  out->set_rule(from.rule);
+  out->set_disabled(from.disabled);
+  out->set_over(DurationText(from.over));
+  out->set_rest(DurationText(from.rest));
+  out->set_longest_rest(DurationText(from.longest_rest));
+  out->set_probe_every(DurationText(from.probe_every));
+  if (from.least) out->set_least(*from.least);
+  if (from.probes) out->set_probes(*from.probes);
+  if (from.share) out->set_share(*from.share);
+  if (from.slow_to) out->set_slow_to(*from.slow_to);
+}
+
 void Convert(const ProviderRule& from, v1::ProviderRule* out) {
   out->set_mx_suffix(from.mx_suffix);
   out->set_provider(from.provider);
@@ -207,6 +220,7 @@ void ToProto(const PolicyDocument& from, v1::Policy* out) {
   ConvertAll(from.dkim_keys, out->mutable_dkim_keys());
   ConvertAll(from.providers, out->mutable_providers());
   ConvertAll(from.reply_rules, out->mutable_reply_rules());
+  ConvertAll(from.health, out->mutable_health());
   for (const std::string& header : from.tag_headers) out->add_tag_headers(header);
   out->mutable_retention()->set_events(ToString(from.event_retention));
 }

@@ -30,6 +30,7 @@ class App {
     AddTrace();
     AddQueueVerbs();
     AddOperationVerbs();
+    AddReputationVerbs();
     app_.add_subcommand("status", "Services, shards, sources and who holds them, queue by provider")
         ->callback([this] { run_ = [this] { return Status(context_); }; });
   }
@@ -135,6 +136,7 @@ class App {
     verb->add_option("--campaign", scope.campaign, "The client's tag");
     verb->add_option("--domain", scope.domain, "Of recipients");
     verb->add_option("--site", scope.site, "MX host set, as explain shows it");
+    verb->add_option("--sender-domain", scope.sender_domain, "Of senders");
   }
 
   void AddConstraintVerbs() {
@@ -162,6 +164,41 @@ class App {
     CLI::App* list = app_.add_subcommand("constraints", "Everything that holds mail back now");
     AddScope(list, suspend_.scope);
     list->callback([this] { run_ = [this] { return Constraints(context_, suspend_.scope); }; });
+  }
+
+  static void AddSubject(CLI::App* verb, ScopeOptions& scope) {
+    verb->add_option("--source", scope.source, "One of our IPs, as named in the policy");
+    verb->add_option("--provider", scope.provider, "Such as google; left out: everywhere");
+    verb->add_option("--tenant", scope.tenant, "As named in the policy");
+    verb->add_option("--sender-domain", scope.sender_domain, "A sending domain");
+  }
+
+  void AddReputationVerbs() {
+    CLI::App* all = app_.add_subcommand("reputation", "How sources, tenants and sending domains stand, and why");
+    all->fallthrough();
+    AddSubject(all, reputation_.scope);
+    all->add_flag("--all", reputation_.all, "Good signals, too");
+    CLI::App* override = all->add_subcommand("override", "Puts your word above the judged state, for a time");
+    AddSubject(override, reputation_.scope);
+    override->add_option("--state", reputation_.state, "healthy, watch, throttled, suspended, quarantined; left out: lifts the override");
+    override->add_option("--for", length_, "Such as 2h; default until lifted");
+    override->add_option("--reason", reputation_.reason, "Shown to everybody")->required();
+    override->add_option("--author", reputation_.author, "Default user@host");
+    override->callback([this] { overrides_ = true; });
+    all->callback([this] {
+      run_ = [this] {
+        if (!overrides_) return Reputation(context_, reputation_);
+        if (!length_.empty()) {
+          const auto length = ParseDuration(length_);
+          if (!length.ok()) return RefuseUsage(context_, "--for takes a duration such as 2h");
+          reputation_.length = *length;
+        }
+        return OverrideHealth(context_, reputation_);
+      };
+    });
+    CLI::App* feedback = app_.add_subcommand("feedback", "Reports a bounce or complaint message (DSN, ARF)");
+    feedback->add_option("file", file_, "The message (.eml); - is standard input")->required();
+    feedback->callback([this] { run_ = [this] { return ReportFeedback(context_, file_); }; });
   }
 
   void AddKeyVerbs() {
@@ -394,6 +431,8 @@ class App {
   TraceOptions trace_;
   WarmupOptions warmup_;
   SuspendOptions suspend_;
+  ReputationOptions reputation_;
+  bool overrides_ = false;
   RollbackOptions rollback_;
   ExplainOptions explain_;
   ResumeOptions resume_;

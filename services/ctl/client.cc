@@ -107,6 +107,15 @@ absl::Status AdminClient::Call(const v1::ListConstraintsRequest& request,
                                v1::ListConstraintsResponse* response) {
   return Follow(&v1::AdminService::Stub::ListConstraints, request, response);
 }
+absl::Status AdminClient::Call(const v1::ListReputationRequest& request, v1::ListReputationResponse* response) {
+  return Follow(&v1::AdminService::Stub::ListReputation, request, response);
+}
+absl::Status AdminClient::Call(const v1::OverrideHealthRequest& request, v1::OverrideHealthResponse* response) {
+  return Follow(&v1::AdminService::Stub::OverrideHealth, request, response);
+}
+absl::Status AdminClient::Call(const v1::ReportFeedbackRequest& request, v1::ReportFeedbackResponse* response) {
+  return Follow(&v1::AdminService::Stub::ReportFeedback, request, response);
+}
 absl::Status AdminClient::Call(const v1::CreateApiKeyRequest& request,
                                v1::CreateApiKeyResponse* response) {
   return Follow(&v1::AdminService::Stub::CreateApiKey, request, response);

@@ -29,6 +29,9 @@ class AdminClient {
   absl::Status Call(const v1::ResumeRequest& request, v1::ResumeResponse* response);
   absl::Status Call(const v1::ListConstraintsRequest& request,
                     v1::ListConstraintsResponse* response);
+  absl::Status Call(const v1::ListReputationRequest& request, v1::ListReputationResponse* response);
+  absl::Status Call(const v1::OverrideHealthRequest& request, v1::OverrideHealthResponse* response);
+  absl::Status Call(const v1::ReportFeedbackRequest& request, v1::ReportFeedbackResponse* response);
   absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response);
   absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response);
   absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response);

@@ -19,6 +19,7 @@ void Fill(const ScopeOptions& from, v1::Match* out) {
   out->set_campaign(from.campaign);
   out->set_domain(from.domain);
   out->set_site(from.site);
+  out->set_sender_domain(from.sender_domain);
 }
 
 std::string ScopeText(const v1::Match& scope) {
@@ -34,6 +35,7 @@ std::string ScopeText(const v1::Match& scope) {
   add("campaign", scope.campaign());
   add("domain", scope.domain());
   add("site", scope.site());
+  add("sender_domain", scope.sender_domain());
   return out;
 }
 

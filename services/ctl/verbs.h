@@ -42,7 +42,7 @@ int Explain(const Context& context, const ExplainOptions& options);
 int History(const Context& context, int limit);
 
 struct ScopeOptions {
-  std::string source, provider, pool, tenant, stream, campaign, domain, site;
+  std::string source, provider, pool, tenant, stream, campaign, domain, site, sender_domain;
 };
 struct SuspendOptions {
   ScopeOptions scope;
@@ -110,6 +110,20 @@ int ReleaseHeld(const Context& context, const QueueOptions& options);
 int OperationList(const Context& context, int limit);
 int OperationShow(const Context& context, const std::string& id);
 int OperationStop(const Context& context, const std::string& id);
+
+struct ReputationOptions {
+  ScopeOptions scope;
+  bool all = false;  // Good signals, too.
+  std::string state, reason, author;
+  Duration length{0};  // 0 = until lifted.
+};
+// The matrix; of one source, provider or tenant also the replies behind it.
+int Reputation(const Context& context, const ReputationOptions& options);
+// Puts a person's word above the judged state; an empty one lifts it.
+int OverrideHealth(const Context& context, const ReputationOptions& options);
+
+// Reports a bounce or complaint message that came in another way; - is standard input.
+int ReportFeedback(const Context& context, const std::string& file);
 
 struct SuppressionOptions {
   std::vector<std::string> addresses;

@@ -263,6 +263,7 @@ bool Core::Turn() {
   bool more = FileDue(now);
   SweepExpired(now);
   if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
+  if (trickles_at_ && *trickles_at_ <= now) WakeTrickles(now);
   more = RefileStale(now) || more;
   more = RunSweeps(now) || more;
   if (MayRelease()) {

@@ -207,6 +207,7 @@ class Core {
     int64_t message_id = 0;
     Grant grant{};
     bool sent = false, begun = false, probe = false;
+    bool trickled = false;  // Let through a constraint: not asked back.
   };
   // What happens in memory once its settlement is committed.
   struct Unsettled {
@@ -327,6 +328,18 @@ class Core {
   void KeepBack(Slot slot);
   // Lets what constraints held try again.
   void LetGo(Instant now);
+  // Constraints of which an attempt may pass now.
+  auto LetsThrough(Instant now) const {
+    return [this, now](const Constraint& constraint) {
+      if (!constraint.value.trickle) return false;
+      const auto at = trickle_at_.find(constraint.id);
+      return at != trickle_at_.end() && at->second <= now;
+    };
+  }
+  void KeepTrickles(Instant now);
+  // Something that is about to leave passes those that cover it; true when there are any.
+  bool UseTrickles(const Entry& entry, const FlowKey& key, const Choice& choice, Instant now);
+  void WakeTrickles(Instant now);
   // Asks back what has not begun and `is_wanted`; the order stands until all egresses concerned have answered.
   void Recall(Order::Kind kind, int64_t generation, absl::FunctionRef<bool(const InFlight&)> is_wanted);
   void ForgetOrders(EgressNumber egress);
@@ -393,6 +406,9 @@ class Core {
   std::vector<ProviderRule> providers_;
   int64_t constraint_generation_ = -1;
   Suspensions suspensions_;
+  // When the next attempt may pass, of each constraint with a trickle.
+  absl::flat_hash_map<int64_t, Instant> trickle_at_;
+  std::optional<Instant> trickles_at_;  // The first of them.
   std::optional<Instant> constraint_ends_at_;
   std::deque<Order> orders_;
   int64_t next_order_ = 1'000;  // Below: not waited for.

@@ -4,6 +4,13 @@
 #include "scheduler/core.h"
 
 namespace sluice::scheduler {
+namespace {
+
+// Kept aside, and looked at again because something may pass.
+constexpr int kMostTried = 1'000;
+constexpr auto kTryAgain = std::chrono::seconds(1);
+
+}  // namespace
 
 void Core::SetConstraints(int64_t generation, std::vector<Constraint> constraints) {
   const Instant now = clock_.Now();
@@ -11,9 +18,10 @@ void Core::SetConstraints(int64_t generation, std::vector<Constraint> constraint
   Suspensions changed(std::move(constraints));
   if (changed.all() == suspensions_.all()) return;
   suspensions_ = std::move(changed);
+  KeepTrickles(now);
   LetGo(now);
   Recall(Order::Kind::kConstraints, generation, [&](const InFlight& flight) {
-    if (suspensions_.empty() || flight.slot == kNoSlot) return false;
+    if (suspensions_.empty() || flight.slot == kNoSlot || flight.trickled) return false;
     SendingFacts facts = FactsOfEntry(index_[flight.slot], flight.pool, flight.site);
     facts.source = fleet_.source(flight.source).name;
     return suspensions_.Holding(facts, now) != nullptr;
@@ -46,16 +54,17 @@ SendingFacts Core::FactsOfEntry(const Entry& entry, uint32_t pool, uint32_t site
           .stream = names_.Name(facts.stream),
           .campaign = names_.Name(facts.campaign),
           .domain = domains_.Name(entry.domain),
-          .site = site.name};
+          .site = site.name,
+          .sender_domain = names_.Name(facts.sender_domain)};
 }
 
 bool Core::HoldsFlow(const FlowKey& key, Instant now) const {
-  return !suspensions_.empty() && suspensions_.HoldingFlow(FactsOfFlow(key), now) != nullptr;
+  return !suspensions_.empty() && suspensions_.HoldingFlow(FactsOfFlow(key), now, LetsThrough(now)) != nullptr;
 }
 
 bool Core::HoldsEntry(const Entry& entry, const FlowKey& key, Instant now) const {
   return suspensions_.has_entry_scopes() &&
-         suspensions_.HoldingEntry(FactsOfEntry(entry, key.pool, key.site), now) != nullptr;
+         suspensions_.HoldingEntry(FactsOfEntry(entry, key.pool, key.site), now, LetsThrough(now)) != nullptr;
 }
 
 bool Core::HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, uint16_t source, Instant now) const {
@@ -65,7 +74,59 @@ bool Core::HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, ui
   if (suspensions_.empty()) return false;
   SendingFacts facts = FactsOfEntry(entry, pool, key.site);
   facts.source = fleet_.sources()[source].name;
-  return suspensions_.Holding(facts, now) != nullptr;
+  return suspensions_.Holding(facts, now, LetsThrough(now)) != nullptr;
+}
+
+void Core::KeepTrickles(Instant now) {
+  absl::flat_hash_map<int64_t, Instant> kept;
+  for (const Constraint& constraint : suspensions_.all()) {
+    if (!constraint.value.trickle) continue;
+    const auto before = trickle_at_.find(constraint.id);
+    // A rate that was raised counts from now.
+    const Instant soon = now + constraint.value.trickle->per / constraint.value.trickle->count;
+    kept[constraint.id] = before == trickle_at_.end() ? now : std::min(before->second, soon);
+  }
+  trickle_at_ = std::move(kept);
+  WakeTrickles(now);
+}
+
+bool Core::UseTrickles(const Entry& entry, const FlowKey& key, const Choice& choice, Instant now) {
+  if (trickle_at_.empty()) return false;
+  SendingFacts facts = FactsOfEntry(entry, choice.pool, key.site);
+  facts.source = fleet_.source(choice.source).name;
+  bool used = false;
+  // Nothing else holds it: those that cover it are all open.
+  suspensions_.Holding(facts, now, [&](const Constraint& constraint) {
+    const auto at = trickle_at_.find(constraint.id);
+    if (at == trickle_at_.end()) return false;
+    at->second = now + constraint.value.trickle->per / constraint.value.trickle->count;
+    trickles_at_ = trickles_at_ ? std::min(*trickles_at_, at->second) : at->second;
+    used = true;
+    return true;
+  });
+  return used;
+}
+
+void Core::WakeTrickles(Instant now) {
+  trickles_at_.reset();
+  bool open = false;
+  for (const auto& [id, at] : trickle_at_) {
+    if (at <= now) {
+      open = true;
+    } else {
+      trickles_at_ = trickles_at_ ? std::min(*trickles_at_, at) : at;
+    }
+  }
+  if (!open) return;
+  flows_.WakeConstraints();
+  // Which of what was kept aside may go, only filing it tells.
+  for (int i = 0; i < kMostTried; ++i) {
+    const Slot slot = kept_back_.Pop(index_);
+    if (slot == kNoSlot) return;
+    to_file_.PushBack(index_, slot);
+  }
+  const Instant again = now + kTryAgain;
+  trickles_at_ = trickles_at_ ? std::min(*trickles_at_, again) : again;
 }
 
 bool Core::IsWrongFamily(const Entry& entry, uint32_t site, uint32_t pool, uint16_t source, Instant now) const {

@@ -77,6 +77,10 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     }
     Begin(slot, choice, key);
     ++begun;
+    if (!trickle_at_.empty() && HoldsFlow(key, now)) {
+      parked = Parked::kConstraint;
+      break;
+    }
   }
   rates_.Return(key.tenant, allowed - begun, steady);
   flows_.Served(served, parked, domains_.site(key.site).provider_number);
@@ -107,6 +111,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
             .message_id = entry.message_id(),
             .grant = allowances_.Take(source, domains_.site(key.site).provider_number, clock_.Now()),
             .probe = !path.proven};
+  flight.trickled = UseTrickles(entry, key, choice, clock_.Now());
   CoreMetrics::Add(metrics_.released);
   EntryPayload payload;
   const bool has_payload = contents_.Take(entry.id, payload);

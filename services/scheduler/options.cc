@@ -20,6 +20,15 @@ void Options::Bind(Config& config) {
   health.Bind(config);
   config.Bind("dns.forwarders", dns_forwarders, "ADDR@PORT of resolvers; default the system's.");
   config.Bind("token.file", token_file, "Secrets of the tokens in return paths and headers, as egress has them.");
+  config.Bind("reputation.polls", reputation.polls, "Ask blocklists, DNS, SNDS and Postmaster Tools; off: only replies and feedback count.");
+  config.Bind("reputation.resolvers", reputation.resolvers,
+              "ADDR@PORT of the resolver that asks blocklists; public ones are refused by them. Default dns.forwarders.");
+  config.Bind("reputation.lists_on", reputation.lists_on, "Blocklists (zones) asked beside those that are on as shipped.");
+  config.Bind("reputation.lists_off", reputation.lists_off, "Blocklists that are not asked.");
+  config.Bind("reputation.keys_file", reputation.keys_file, "Lines `ZONE KEY`: keys of blocklists that give one.");
+  config.Bind("reputation.lists_every", reputation.lists_every, "How often blocklists are asked.");
+  config.Bind("reputation.confirm_after", reputation.confirm_after, "A listing counts when it is answered again so much later.");
+  config.Bind("reputation.dns_every", reputation.dns_every, "How often reverse DNS, EHLO names, SPF, DMARC and DKIM records are looked at.");
   config.Bind("lease", lease, "Length of a shard lease: how long a frozen scheduler delays its shards.");
   config.Bind("most_shards", most_shards, 0, 127, "Shards this process takes at most; 0 = control only.");
   config.Bind("content_budget_mb", content_budget_mb, 1, 1 << 20, "Contents kept in memory, in MB.");

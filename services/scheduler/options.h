@@ -28,6 +28,13 @@ struct Options {
   wire::HealthOptions health;
   std::vector<std::string> dns_forwarders;
   std::string token_file;
+  // Blocklists and the like.
+  struct Reputation {
+    bool polls = true;
+    std::vector<std::string> resolvers, lists_on, lists_off;
+    std::string keys_file;
+    Duration lists_every = std::chrono::minutes(15), confirm_after = std::chrono::minutes(5), dns_every = std::chrono::hours(1);
+  } reputation;
   Duration lease = std::chrono::seconds(10);
   int64_t most_shards = 127;
   int64_t content_budget_mb = 512;

@@ -12,6 +12,8 @@
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/poll_loop.h"
+#include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
 #include "scheduler/core_loop.h"
 #include "scheduler/dispatch_service.h"
@@ -246,13 +248,44 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto feedback_store = storage::MakeFeedbackStore(pool);
   const storage::FeedbackIntake feedback_intake(*feedback_store, std::move(tokens), LivesLookup(*policies));
   const auto tally = storage::MakeEventTally(pool);
+  const auto health_store = storage::MakeHealthStore(pool);
+  HealthMetrics health_metrics(metrics);
+  HealthKeeper health_keeper({.store = *health_store,
+                              .tally = *tally,
+                              .constraints = *constraints,
+                              .metrics = health_metrics,
+                              .clock = clock,
+                              .log = log});
   ReputationLoop reputation({.tally = *tally,
                              .feedback = *feedback_store,
                              .policies = *policies,
+                             .health = health_keeper,
                              .parse = wire::PolicyDocumentFromJson,
                              .has_control = [&control] { return control.has_control(); },
                              .clock = clock,
                              .log = log});
+  const auto signal_store = storage::MakeSignalStore(pool);
+  ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
+  PollLoop polls({.store = *signal_store,
+                  .policies = *policies,
+                  .health = health_keeper,
+                  .parse = wire::PolicyDocumentFromJson,
+                  .has_control = [&control] { return control.has_control(); },
+                  .metrics = metrics,
+                  .clock = clock,
+                  .log = log},
+                 std::move(pollers.all));
+  ReputationAdmin reputation_admin({.health = *health_store,
+                                    .signals = *signal_store,
+                                    .tally = *tally,
+                                    .policies = *policies,
+                                    .parse = wire::PolicyDocumentFromJson,
+                                    .override = [&](const HealthSubject& subject, std::optional<HealthOverride> override) {
+                                      return health_keeper.Override(subject, std::move(override));
+                                    },
+                                    .live = live,
+                                    .audit = audit,
+                                    .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
   ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
@@ -268,6 +301,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
                                     .feedback = feedback_intake,
+                                     .reputation = reputation_admin,
                                     .clock = clock,
                                     .warmup = &warmup_admin});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
@@ -332,6 +366,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   reputation.Stop();
+  polls.Stop();
   control.Stop();
   operations.Stop();
   tracing->EndStreams();

@@ -101,6 +101,7 @@ void ToProto(const Constraint& from, v1::Constraint* out) {
   scope->set_campaign(from.scope.campaign);
   scope->set_domain(from.scope.domain);
   scope->set_site(from.scope.site);
+  scope->set_sender_domain(from.scope.sender_domain);
   out->set_cause(std::string(ToString(from.cause)));
   out->set_rule(from.rule);
   out->set_value(ToString(from.value));
@@ -112,8 +113,8 @@ void ToProto(const Constraint& from, v1::Constraint* out) {
 
 // A constraint is about sending: what only a reply or a header says is no scope.
 absl::StatusOr<Scope> ScopeOf(const v1::Match& from) {
-  if (!from.sender_domain().empty() || from.tags_size() > 0 || !from.reply().empty() || !from.reply_class().empty()) {
-    return wire::FieldError("scope", "takes source, provider, pool, tenant, stream, campaign, domain and site only");
+  if (from.tags_size() > 0 || !from.reply().empty() || !from.reply_class().empty()) {
+    return wire::FieldError("scope", "takes source, provider, pool, tenant, stream, campaign, domain, site and sender_domain only");
   }
   const Match match = wire::FromProto(from);
   return Scope{.source = match.source,
@@ -123,7 +124,8 @@ absl::StatusOr<Scope> ScopeOf(const v1::Match& from) {
                .stream = match.stream,
                .campaign = match.campaign,
                .domain = match.domain,
-               .site = match.site};
+               .site = match.site,
+               .sender_domain = match.sender_domain};
 }
 
 Instant TimeOf(const google::protobuf::Timestamp& at) {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/thread_pool.h"
 #include "scheduler/admin/feedback_verbs.h"
+#include "scheduler/admin/reputation_verbs.h"
 #include "scheduler/admin/suppression_verbs.h"
 #include "scheduler/admin/admin_convert.h"
 #include "scheduler/admin/explain_verb.h"
@@ -52,6 +53,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
         explain_(verbs.explain),
         queue_(verbs.queue),
         feedback_(verbs.feedback),
+        reputation_(verbs.reputation),
         clock_(verbs.clock),
         warmup_(verbs.warmup),
         threads_(threads) {}
@@ -178,6 +180,18 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     });
   }
 
+  Reactor* ListReputation(Context* context, const v1::ListReputationRequest* request,
+                          v1::ListReputationResponse* response) override {
+    return Run(context, [=, this] { return scheduler::ListReputation(reputation_, *request, response); });
+  }
+
+  Reactor* OverrideHealth(Context* context, const v1::OverrideHealthRequest* request,
+                          v1::OverrideHealthResponse* response) override {
+    return Run(context, [=, this] {
+      return scheduler::OverrideHealth(reputation_, ActorOf(*context, request->author()), *request, response);
+    });
+  }
+
   Reactor* ExplainRoute(Context* context, const v1::ExplainRouteRequest* request,
                         v1::ExplainRouteResponse* response) override {
     return Run(context, [=, this] { return scheduler::ExplainRoute(explain_, *request, response); });
@@ -269,9 +283,6 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     return Run(context, [=, this] { return scheduler::ListWarmupEvents(*warmup_, *request, response); });
   }
 
-  SLUICE_LATER(ListReputation)
-  SLUICE_LATER(OverrideHealth)
-
  private:
   // Runs `work` on one of our threads and answers with its status.
   Reactor* Run(Context* context, std::function<absl::Status()> work) {
@@ -306,6 +317,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   ExplainAdmin& explain_;
   QueueVerbs& queue_;
   const storage::FeedbackIntake& feedback_;
+  ReputationAdmin& reputation_;
   const Clock& clock_;
   WarmupAdmin* const warmup_;
   std::atomic<int> waiting_{0};

@@ -8,6 +8,7 @@
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
 #include "scheduler/admin/queue_verbs.h"
+#include "scheduler/admin/reputation.h"
 #include "scheduler/admin/status.h"
 #include "scheduler/admin/suppressions.h"
 #include "scheduler/admin/warmup.h"
@@ -35,6 +36,7 @@ struct AdminVerbs {
   ExplainAdmin& explain;
   QueueVerbs& queue;
   const storage::FeedbackIntake& feedback;
+  ReputationAdmin& reputation;
   const Clock& clock;
   WarmupAdmin* warmup = nullptr;  // Null: its verbs are not served.
 };

@@ -21,7 +21,8 @@ bool Has(const Scope& scope, const Scope& wanted) {
                          .stream = scope.stream,
                          .campaign = scope.campaign,
                          .domain = scope.domain,
-                         .site = scope.site});
+                         .site = scope.site,
+                         .sender_domain = scope.sender_domain});
 }
 
 }  // namespace

@@ -33,7 +33,9 @@ void ReputationLoop::Run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
     lock.unlock();
-    const absl::Status status = parts_.has_control() ? Round() : absl::OkStatus();
+    const bool control = parts_.has_control();
+    if (!control) parts_.health.Forget();
+    const absl::Status status = control ? Round() : absl::OkStatus();
     // Once for each trouble, not each second.
     if (std::string error(View(status.message())); error != last_error) {
       if (!status.ok()) parts_.log.Warn("reputation_round_failed", {{"error", error}});
@@ -51,6 +53,7 @@ absl::Status ReputationLoop::FollowPolicy() {
   if (!stored.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(policy_, parts_.parse(stored->document_json));
   revision_ = stored->revision.revision;
+  parts_.health.SetPolicy(policy_);
   return absl::OkStatus();
 }
 
@@ -59,12 +62,16 @@ absl::Status ReputationLoop::Round() {
   std::map<std::string, SuppressionLife> lives;
   for (const TenantPolicy& tenant : policy_.tenants) lives[tenant.name] = tenant.suppress.bounce;
   for (int turn = 0; turn < kMostTurns; ++turn) {
+    // Reads what was added up before; what is taken from here on comes on top.
+    RETURN_IF_ERROR(parts_.health.Judge());
     ASSIGN_OR_RETURN(const storage::Tally tally, parts_.tally.Take(lives, kEventsAtOnce));
+    parts_.health.Observe(tally.counts);
     if (tally.suppressed > 0) {
       parts_.log.Info("bounces_suppressed", {{"addresses", tally.suppressed}});
     }
     if (tally.is_all) break;
   }
+  RETURN_IF_ERROR(parts_.health.Judge());
   Upkeep(parts_.clock.Now());
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// Beside the core, while this process holds `control`: adds up what events say about each source, and
+// Beside the core, while this process holds `control`: adds up what events say about each source, has health judged by it, and
 // suppresses hard bounces as the tenants' policies say. Its failure changes nothing but freshness.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mail/policy_document.h"
+#include "scheduler/control/health_keeper.h"
 #include "storage/event_tally.h"
 #include "storage/feedback_store.h"
 #include "storage/policy_store.h"
@@ -22,6 +23,7 @@ class ReputationLoop {
     storage::EventTally& tally;
     storage::FeedbackStore& feedback;
     storage::PolicyStore& policies;
+    HealthKeeper& health;
     std::function<absl::StatusOr<PolicyDocument>(const std::string& json)> parse;
     std::function<bool()> has_control;
     const Clock& clock;

@@ -4,6 +4,7 @@
 #include "scheduler/admin/admin_service.h"
 #include "unit/admin/fakes.h"
 #include "unit/storage/fake_feedback_store.h"
+#include "unit/storage/fake_reputation_stores.h"
 #include "unit/storage/fake_operation_store.h"
 #include "unit/storage/fake_suppression_store.h"
 #include "wire/policy_convert.h"
@@ -73,6 +74,23 @@ struct FakeScheduler {
   FakeFeedbackStore feedback_store;
   storage::FeedbackIntake feedback{feedback_store, std::nullopt,
                                    [](const std::string&) { return SuppressionLives(); }};
+  FakeHealthStore health_store;
+  FakeSignalStore signal_store;
+  FakeEventTally tally;
+  scheduler::ReputationAdmin reputation{
+      {.health = health_store,
+       .signals = signal_store,
+       .tally = tally,
+       .policies = policies,
+       .parse = [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
+       .override = [this](const HealthSubject& subject, std::optional<HealthOverride> override) -> absl::StatusOr<int64_t> {
+         health_store.rows[subject].subject = subject;
+         health_store.rows[subject].override = std::move(override);
+         return 7;
+       },
+       .live = live,
+       .audit = audit,
+       .clock = clock}};
   std::unique_ptr<scheduler::AdminFace> face =
       scheduler::MakeAdminFace({.policy = policy,
                                 .keys = keys,
@@ -82,6 +100,7 @@ struct FakeScheduler {
                                 .explain = explain,
                                 .queue = queue,
                                 .feedback = feedback,
+                                .reputation = reputation,
                                 .clock = clock});
   std::unique_ptr<wire::Server> server;
 };

@@ -24,7 +24,7 @@ Constraint Make(int64_t id, Scope scope, std::string_view value, std::optional<I
 
 TEST(ConstraintValueTest, ReadsWhatItWrites) {
   for (const std::string text : {"suspend", "connections=3", "suspend connections=0 messages_per_connection=5",
-                                 "rate=10/s connection_rate=100/min bytes_rate=1M/s share=0.25"}) {
+                                 "rate=10/s connection_rate=100/min bytes_rate=1M/s share=0.25", "suspend trickle=1/5m"}) {
     const auto value = ParseConstraintValue(text);
     ASSERT_TRUE(value.ok()) << text;
     EXPECT_EQ(ToString(*value), text);

@@ -147,6 +147,67 @@ TEST_F(ConstraintsTest, OverflowTakesWhatHeldMembersCannot) {
   EXPECT_THAT(port->released, SizeIs(2)) << "neither pool may send";
 }
 
+Constraint Trickle(Scope scope, Rate rate, int64_t id = 1) {
+  return {.id = id, .scope = std::move(scope), .value = {.suspend = true, .trickle = rate}};
+}
+
+TEST_F(ConstraintsTest, ATrickleLetsOneThroughAndTheNextWhenItsTimeHasCome) {
+  rig.core.SetConstraints(2, {Trickle({.source = "ip-1"}, {1, std::chrono::seconds(10)}), Suspend({.source = "ip-2"})});
+  HandOff(5);
+  ASSERT_THAT(port->released, SizeIs(1));
+  EXPECT_EQ(port->released[0].source, "ip-1");
+  rig.Pass(std::chrono::seconds(9), {"egress-1"});
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(1));
+  rig.Pass(std::chrono::seconds(1), {"egress-1"});
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(2));
+}
+
+TEST_F(ConstraintsTest, ATrickleOfASourceLeavesTheRestToTheOthers) {
+  rig.core.SetConstraints(2, {Trickle({.source = "ip-1", .provider = "other"}, {6, std::chrono::minutes(1)})});
+  HandOff(12);
+  ASSERT_THAT(port->released, SizeIs(12));
+  int from_first = 0;
+  for (const ReleasedEntry& entry : port->released) from_first += entry.source == "ip-1" ? 1 : 0;
+  EXPECT_EQ(from_first, 1);
+}
+
+TEST_F(ConstraintsTest, WhatATrickleLetThroughIsNotAskedBackAndUsesEveryTrickleThatCoversIt) {
+  rig.core.SetConstraints(2, {Trickle({.source = "ip-1"}, {1, std::chrono::seconds(10)}, 1),
+                              Trickle({.source = "ip-1", .provider = "other"}, {1, std::chrono::seconds(60)}, 2),
+                              Suspend({.source = "ip-2"})});
+  HandOff(3);
+  ASSERT_THAT(port->released, SizeIs(1));
+  rig.core.SetConstraints(3, {Trickle({.source = "ip-1"}, {1, std::chrono::seconds(10)}, 1),
+                              Trickle({.source = "ip-1", .provider = "other"}, {1, std::chrono::seconds(60)}, 2),
+                              Suspend({.source = "ip-2"}), Suspend({.tenant = "bank"})});
+  EXPECT_THAT(port->recalled, IsEmpty());
+  rig.Pass(std::chrono::seconds(30), {"egress-1"});
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(1)) << "the second still holds";
+  rig.Pass(std::chrono::seconds(30), {"egress-1"});
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(2));
+}
+
+TEST_F(ConstraintsTest, ATrickleOfATenantOrASenderDomainHoldsWhatIsNotItsTurn) {
+  const std::string domain = rig.Batch(seq + 1, counter).messages[0].sender_domain;
+  int64_t generation = 1;
+  for (const Scope& scope : {Scope{.provider = "other", .tenant = "shop"}, Scope{.sender_domain = domain}}) {
+    port->released.clear();
+    rig.core.SetConstraints(++generation, {Trickle(scope, {1, std::chrono::seconds(10)}, generation)});
+    HandOff(4);
+    EXPECT_THAT(port->released, SizeIs(1)) << ToString(scope);
+    rig.Pass(std::chrono::seconds(10), {"egress-1"});
+    rig.Run();
+    EXPECT_THAT(port->released, SizeIs(2)) << ToString(scope);
+    rig.core.SetConstraints(++generation, {});
+    rig.Run();
+    EXPECT_THAT(port->released, SizeIs(4)) << ToString(scope);
+  }
+}
+
 TEST_F(ConstraintsTest, ASourceThatLeftItsPoolGivesBackWhatItHasNotBegun) {
   HandOff(4);
   ASSERT_THAT(port->released, SizeIs(4));

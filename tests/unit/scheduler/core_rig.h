@@ -153,6 +153,7 @@ class CoreRig {
       message.message_id = Id(counter + static_cast<uint32_t>(i));
       message.tenant = "shop";
       message.stream = "marketing";
+      message.sender_domain = "shop.example";
       message.accepted_at = message.due_at = clock.Now();
       message.expires_at = clock.Now() + std::chrono::hours(24);
       auto content = std::make_shared<Content>();

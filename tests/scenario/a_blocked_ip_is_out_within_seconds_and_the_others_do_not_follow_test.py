@@ -1,0 +1,156 @@
+"""A provider blocks one of four addresses in mid-run: it is out there within seconds, what others may take holds, other providers go
+on through it, nothing bounces, and probes bring it back when the block has ended."""
+import collections
+import itertools
+import json
+import pathlib
+import tempfile
+import urllib.request
+
+from scenario import MAIL, Scenario, submission, unittest, wait_for
+
+POLICY = """
+tenants:
+  - {name: shop, streams: [marketing], sender_domains: [shop.example]}
+streams:
+  - {name: marketing, retry_schedule: quick}
+sources:
+  - {name: ip-11, address: 127.0.0.11, ehlo: mta11.shop.example}
+  - {name: ip-12, address: 127.0.0.12, ehlo: mta12.shop.example}
+  - {name: ip-13, address: 127.0.0.13, ehlo: mta13.shop.example}
+  - {name: ip-14, address: 127.0.0.14, ehlo: mta14.shop.example}
+pools:
+  - {name: warm, members: [{source: ip-11}, {source: ip-12}, {source: ip-13}, {source: ip-14}]}
+routes:
+  - {match: {}, pool: warm}
+shaping:
+  - {match: {provider: google}, connections: 2, messages_per_connection: 5}
+retry_schedules:
+  - {name: quick, waits: [1s]}
+health:
+  - {rule: blocked, least: 3, share: 0.05, rest: 4s, longest_rest: 4s, probe_every: 1s, probes: 2}
+"""
+RECORDS = ["gmail.test. MX 5 gmail-smtp-in.l.google.com.", "gmail-smtp-in.l.google.com. A 127.0.0.2",
+           "yahoo.test. MX 1 mta5.am0.yahoodns.net.", "mta5.am0.yahoodns.net. A 127.0.0.3"]
+BLOCK = """rules:
+  - {name: blocked, match: {listener: 127.0.0.2, source: 127.0.0.12}, banner: "554 5.7.1 Access from your address is refused"}
+"""
+FREE = "rules: []\n"
+
+
+class Cascade(Scenario):
+    @classmethod
+    def setUpClass(cls):
+        cls.script = pathlib.Path(tempfile.mkstemp(suffix=".yaml")[1])
+        cls.script.write_text(FREE)
+        cls.addClassCleanup(cls.script.unlink)
+        cls.options = {"policy": POLICY, "records": RECORDS,
+                       "sink": {"script": cls.script, "hosts": ("127.0.0.2", "127.0.0.3")}}
+        super().setUpClass()
+        cls.number = itertools.count()
+
+    def sql(self, text):
+        return self.trial.local.sql(text)
+
+    def answer(self, script):
+        self.script.write_text(script)
+        self.trial.sink.reload()
+
+    def pump(self):
+        """Half to each provider; the load goes on while something is waited for."""
+        mails = []
+        for _ in range(20):
+            n = next(self.number)
+            mails += [submission(MAIL, "u%d@%s.test" % (n, name), stream="marketing") for name in ("gmail", "yahoo")]
+        for outcome in self.client.submit_many(mails):
+            self.assertFalse(outcome.HasField("error"), outcome.error.message)
+
+    def until(self, condition, what, seconds=90):
+        def looked():
+            self.pump()
+            return condition()
+        return wait_for(looked, what, seconds, 0.2)
+
+    def delivered(self, source, provider, after="epoch"):
+        return int(self.sql("select count(*) from event where kind = 'delivered' and source = '%s' and provider = '%s' and "
+                            "occurred_at > '%s'" % (source, provider, after))[0][0])
+
+    def state(self):
+        rows = self.sql("select state, since, probing_since from health_state where source = 'ip-12' and provider = 'google'")
+        return rows[0] if rows else ["healthy", "", ""]
+
+    def held(self):
+        listed = json.loads(self.trial.local.ctl("constraints", "--source", "ip-12", "--json").stdout)["constraints"]
+        return [c for c in listed if c["cause"] == "health"]
+
+    def metric(self, *parts):
+        text = urllib.request.urlopen("http://%s/metrics" % self.trial.local["scheduler"].config["metrics.listen"]).read().decode()
+        return [one.rsplit(" ", 1)[1] for one in text.splitlines() if all(part in one for part in parts)]
+
+    def test_it_is_out_alone_and_comes_back_by_probes(self):
+        self.until(lambda: self.delivered("ip-12", "google") > 10, "deliveries of all four")
+        self.answer(BLOCK)
+        self.until(lambda: self.state()[0] == "suspended", "the suspension")
+        first = "(select min(occurred_at) from event where source = 'ip-12' and kind = 'deferred')"
+        out = float(self.sql("select extract(epoch from since - %s) from health_state where source = 'ip-12' and "
+                             "provider = 'google'" % first)[0][0])
+        print("suspended %.2f s after the first refusal" % out)
+        self.assertLess(out, 10)
+        (held,) = self.until(self.held, "the constraint")
+        self.assertEqual(held["scope"], {**held["scope"], "source": "ip-12", "provider": "google"})
+        self.assertIn("Access from your address is refused", held["evidence"])
+        since = self.state()[1]
+        self.assertIn("3", self.metric("sluice_health_state_count{", 'provider="google"', 'source="ip-12"'))
+
+        # Probes are refused as long as the block stands; others, and yahoo through the same address, go on.
+        self.until(lambda: int(self.sql("select strikes from health_state where source = 'ip-12'")[0][0]) > 1, "a refused probe")
+        for source, provider in (("ip-11", "google"), ("ip-13", "google"), ("ip-14", "google"), ("ip-12", "yahoo")):
+            self.assertGreater(self.delivered(source, provider, since), 10, (source, provider))
+        self.assertEqual(self.sql("select count(*) from health_state where state <> 'healthy' and (source <> 'ip-12' or "
+                                  "provider <> 'google')"), [["0"]])
+
+        self.answer(FREE)
+        self.until(lambda: self.state()[0] in ("throttled", "watch"), "the way back")
+        self.until(lambda: self.state()[0] == "healthy", "health")
+        self.until(lambda: not self.held(), "no constraint left")
+        back = self.sql("select now()")[0][0]
+        self.until(lambda: self.delivered("ip-12", "google", back) > 10, "its full share again")
+
+        self.trial.wait_empty()
+        self.assertEqual(self.sql("select count(*) from event where kind = 'bounced'"), [["0"]])
+        sent = 2 * next(self.number)
+        records = self.trial.wait_recipients(sent)
+        counts = collections.Counter(to for r in records for to in r["to"])
+        self.assertEqual((len(counts), max(counts.values())), (sent, 1))
+        told = [row[0] for row in self.sql("select kind from event where source = 'ip-12' and provider = 'google' and kind in "
+                                           "('suspended', 'restored', 'resumed') order by shard, seq")]
+        self.assertEqual(told, ["suspended", "restored", "resumed"])
+        refused = int(self.sql("select count(*) from event where source = 'ip-12' and provider = 'google' and kind = 'deferred'")[0][0])
+        late = int(self.sql("select count(*) from event where source = 'ip-12' and provider = 'google' and kind = 'deferred' and "
+                            "occurred_at > timestamptz '%s' + interval '2 seconds'" % since)[0][0])
+        print("%d messages sent, %d attempts refused, %d of them later than 2 s after the suspension (probes)" % (sent, refused, late))
+        self.assertLess(late, 30)
+        self.assertLessEqual(self.most_connections(records), 2)
+
+    @staticmethod
+    def most_connections(records):
+        """At once, from one source to google, by when transactions ended on each: a lower bound of the truth."""
+        spans = collections.defaultdict(lambda: [float("inf"), 0.0])
+        for r in records:
+            if r["dst"].startswith("127.0.0.2:"):
+                span = spans[r["src"]]
+                span[0], span[1] = min(span[0], r["t"]), max(span[1], r["t"])
+        most = 0
+        for source in {src.rsplit(":", 1)[0] for src in spans}:
+            edges = sorted(edge for src, (begin, end) in spans.items() if src.rsplit(":", 1)[0] == source
+                           for edge in ((begin, 1), (end, 0)))
+            now = 0
+            for _, kind in edges:
+                now += 1 if kind else -1
+                most = max(most, now)
+        print("at most %d connections at once from one address to google" % most)
+        return most
+
+
+if __name__ == "__main__":
+    unittest.main()
