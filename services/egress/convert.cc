@@ -237,6 +237,18 @@ v1::AssignmentResult ToProto(const BindResult& result) {
   return out;
 }
 
+v1::Rooms ToProto(std::span<const RoomFor> rooms) {
+  v1::Rooms message;
+  for (const RoomFor& room : rooms) {
+    v1::Room& out = *message.add_rooms();
+    out.set_source(room.source.value());
+    out.set_provider(room.provider.value());
+    out.set_site(room.site.value());
+    if (room.most_in_flight) out.set_most_in_flight(*room.most_in_flight);
+  }
+  return message;
+}
+
 v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results) {
   v1::TlsResults message;
   for (const auto& [result, count] : results) {

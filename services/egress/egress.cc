@@ -121,6 +121,9 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .options = PathOptionsOf(options),
               .on_bind_failed = [this](const SourceName& source, const absl::Status& error) {
                 asio::post(control_, [this, source, error] { BindFailed(source, error); });
+              },
+              .on_room = [this](RoomFor room) {
+                asio::post(control_, [this, room = std::move(room)]() mutable { RoomChanged(std::move(room)); });
               }},
       signers_(SignerCount(options)) {
   const size_t count = ThreadCount(options);
@@ -299,6 +302,22 @@ void Egress::BindFailed(const SourceName& source, const absl::Status& error) {
                       {{"source", source.value()}, {"error", View(error.message())}});
   SpreadSources();
   TellAll(results);
+}
+
+void Egress::RoomChanged(RoomFor room) {
+  for (auto& [address, link] : links_) link->Tell(std::vector<RoomFor>{room});
+  const std::string key = Cat(room.source.value(), "\n", room.provider.value(), "\n", room.site.value());
+  if (room.most_in_flight) {
+    rooms_.insert_or_assign(key, std::move(room));
+  } else {
+    rooms_.erase(key);
+  }
+}
+
+std::vector<RoomFor> Egress::Rooms() {
+  std::vector<RoomFor> out;
+  for (const auto& [key, room] : rooms_) out.push_back(room);
+  return out;
 }
 
 void Egress::TellAll(const std::vector<BindResult>& results) {

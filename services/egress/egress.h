@@ -71,6 +71,7 @@ class Egress final : private LinkHost {
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
   void Watched(const std::string& scheduler, std::vector<TraceFilter> filters) override;
+  std::vector<RoomFor> Rooms() override;
 
   void Admit(EntryPtr entry, std::vector<EntryPtr>& ready);
   void HandOn(std::vector<EntryPtr> ready);
@@ -81,6 +82,7 @@ class Egress final : private LinkHost {
   // On the control thread.
   void SetTargets(const std::vector<DialTarget>& targets);
   void AddLink(const DialTarget& target);
+  void RoomChanged(RoomFor room);
   void BindFailed(const SourceName& source, const absl::Status& error);
   void TellAll(const std::vector<BindResult>& results);
   void SpreadSources();
@@ -127,6 +129,8 @@ class Egress final : private LinkHost {
   asio::steady_timer tick_{control_};
   SteadyInstant keys_looked_at_{};
   SteadyInstant tls_results_at_{};  // when they are told next
+  // Those that are limited, by source and group; control thread.
+  std::map<std::string, RoomFor> rooms_;
   std::map<std::string, std::shared_ptr<SchedulerLink>> links_;  // by address; control thread
   std::thread control_thread_;
   std::unique_ptr<Dialer> dialer_;

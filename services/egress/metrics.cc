@@ -27,6 +27,8 @@ EgressMetrics::EgressMetrics(telemetry::Metrics& metrics)
       ready(metrics.AddGauge("sluice_egress_ready_count",
                              "Entries that wait for a connection of their path.")),
       paths(metrics.AddGauge("sluice_egress_paths_count", "Paths (source, site) in memory.")),
+      limit_waits(metrics.AddCounter("sluice_egress_limit_waits_total",
+                                     "Times a path had mail and a rate let none of it begin.")),
       sessions_lost(metrics.AddCounter("sluice_egress_sessions_lost_total",
                                        "Sessions with a scheduler that ended.")),
       held(

@@ -22,6 +22,7 @@ struct EgressMetrics {
   telemetry::Gauge& connections;
   telemetry::Gauge& ready;
   telemetry::Gauge& paths;
+  telemetry::Counter& limit_waits;
   telemetry::Counter& sessions_lost;
   // Set a few times a second.
   telemetry::Gauge& held;

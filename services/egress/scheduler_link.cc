@@ -166,6 +166,7 @@ void SchedulerLink::Welcomed(const RunPtr& run, uint64_t scheduler) {
   run->leased = run->session.get();
   logger_.Info("scheduler_connected", {{"scheduler", address_}, {"incarnation", scheduler}});
   if (is_draining_) TellDrain();
+  Tell(host_.Rooms());
   run->wants_deliver = true;
   Ask(run);
 }
@@ -223,6 +224,17 @@ void SchedulerLink::Tell(const std::vector<BindResult>& results) {
   for (const BindResult& result : results) {
     v1::ControlRequest request;
     *request.mutable_assignment_result() = ToProto(result);
+    run_->control->Send(std::move(request));
+  }
+}
+
+void SchedulerLink::Tell(const std::vector<RoomFor>& rooms) {
+  constexpr size_t kMostAtOnce = 1000;
+  if (session() == nullptr) return;
+  for (size_t begin = 0; begin < rooms.size(); begin += kMostAtOnce) {
+    v1::ControlRequest request;
+    const std::span part = std::span(rooms).subspan(begin, std::min(kMostAtOnce, rooms.size() - begin));
+    *request.mutable_rooms() = ToProto(part);
     run_->control->Send(std::move(request));
   }
 }

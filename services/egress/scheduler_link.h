@@ -25,6 +25,7 @@
 #include "mail/signing_key.h"
 #include "policy/shaping.h"
 #include "egress/trace.h"
+#include "egress/surroundings.h"
 
 namespace grpc {
 class Channel;
@@ -72,6 +73,8 @@ class LinkHost {
   virtual void Lost(const std::shared_ptr<Session>& session) = 0;
   // Whose dialogs somebody watches at this scheduler; none when it is lost.
   virtual void Watched(const std::string& scheduler, std::vector<TraceFilter> filters) = 0;
+  // A session has begun: what its scheduler has to know at once.
+  virtual std::vector<RoomFor> Rooms() = 0;
 };
 
 // Belongs to the control thread. Lives in a shared_ptr, because calls that are ending refer to it.
@@ -97,6 +100,7 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   void Start();
   // To the scheduler, if it is connected.
   void Tell(const std::vector<BindResult>& results);
+  void Tell(const std::vector<RoomFor>& rooms);
   void TellDrain();
   // False: it is not connected.
   bool Tell(const std::vector<TlsResults::Counted>& results);

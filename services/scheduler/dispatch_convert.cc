@@ -108,6 +108,15 @@ void AddRelease(ReleasedEntry& entry, v1::Release& out) {
 
 }  // namespace
 
+std::vector<RoomAt> FromProto(const v1::Rooms& rooms) {
+  std::vector<RoomAt> out;
+  for (const v1::Room& room : rooms.rooms()) {
+    RoomAt& to = out.emplace_back(RoomAt{room.source(), room.provider(), room.site(), std::nullopt});
+    if (room.has_most_in_flight()) to.most = std::max<int64_t>(room.most_in_flight(), 0);
+  }
+  return out;
+}
+
 EgressHello FromProto(const v1::Hello& hello) {
   return {.egress_id = hello.egress_id(),
           .version = hello.version(),

@@ -8,6 +8,7 @@
 namespace sluice::scheduler {
 
 EgressHello FromProto(const v1::Hello& hello);
+std::vector<RoomAt> FromProto(const v1::Rooms& rooms);
 // Moves the strings out.
 DeliverInput FromProto(v1::DeliverRequest& request);
 // Appends; contents longer than a chunk become several, in order.

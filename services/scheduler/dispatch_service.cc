@@ -339,6 +339,10 @@ void ControlStream::OnReadDone(bool ok) {
   } else if (request_.has_assignment_result()) {
     const v1::AssignmentResult& result = request_.assignment_result();
     face_.events_.assignment_result(egress_id_, result.source(), result.epoch(), result.bound(), result.error());
+  } else if (request_.has_rooms()) {
+    face_.mailbox_.Post([&core = face_.core_, link = link_, rooms = FromProto(request_.rooms())] {
+      core.OnRooms(link->session, rooms);
+    });
   } else if (request_.has_tls_results()) {
     face_.events_.tls_results(RowsOf(*request_.mutable_tls_results()));
   } else if (request_.has_trace()) {

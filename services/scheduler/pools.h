@@ -22,6 +22,12 @@ struct Choice {
   Parked parked = Parked::kNot;    // Why there is none.
 };
 
+// Where an entry goes, and whose it is.
+struct Target {
+  uint32_t provider = 0, site = 0, tenant = 0;
+  uint64_t limit_group = 0;
+};
+
 // Something keeps `source` back from what is about to leave through `pool`: a constraint.
 using IsHeld = absl::FunctionRef<bool(uint32_t pool, uint16_t source)>;
 
@@ -45,7 +51,8 @@ class Pools {
   // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
   // only busy keeps its turn, so that weights hold under load; one that is held, whose path fails, or that cannot send, drops out
   // until it recovers: then reserves step in, and where all who could send are held, the overflow.
-  Choice Pick(uint32_t pool, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held);
+  // One whose limits have no room (`limit_group` of the site) drops out, too, so that it holds nobody up.
+  Choice Pick(uint32_t pool, const Target& target, uint16_t last_source, IsHeld is_held);
 
   struct Member {
     uint16_t source = kNoSource;
@@ -70,8 +77,8 @@ class Pools {
   };
   uint32_t NumberOf(const std::string& name);
   void Fill(Pool& pool, const PoolPolicy& given);
-  Choice PickFrom(uint32_t number, uint32_t provider, uint32_t site, uint32_t tenant, uint16_t last_source, IsHeld is_held);
-  Parked WhyBusy(uint16_t source, uint32_t site, uint32_t tenant);
+  Choice PickFrom(uint32_t number, const Target& target, uint16_t last_source, IsHeld is_held);
+  Parked WhyBusy(uint16_t source, const Target& target);
 
   Fleet& fleet_;
   std::vector<Pool> pools_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -123,6 +124,12 @@ struct DeliverInput {
   std::vector<int64_t> content_needed;
   std::vector<int64_t> inventory;  // Begun, or with a report that was not acknowledged.
   bool inventory_complete = false;
+};
+
+// How much of one source to a provider, or a site, an egress can use at once.
+struct RoomAt {
+  std::string source, provider, site;
+  std::optional<int64_t> most;  // Absent = nothing limits it.
 };
 
 struct EgressHello {

@@ -40,6 +40,8 @@ pools:
 routes:
   - {match: {stream: transactional}, pool: warm}
   - {match: {stream: marketing}, pool: new}
+shaping:
+  - {match: {}, connection_rate: 100k/s}   # The sink is ours: no politeness is due.
 """
 
 RECORDS = ["*.d.test. MX 10 sink.test.", "null.test. MX 0 .", "sink.test. A " + SINK_HOST]

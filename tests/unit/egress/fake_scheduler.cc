@@ -140,6 +140,7 @@ void FakeScheduler::HearControl(const v1::ControlRequest& message) {
     heard_.assignment_results.push_back(message.assignment_result());
   }
   if (message.has_order_result()) heard_.orders_done.push_back(message.order_result().generation());
+  heard_.rooms.insert(heard_.rooms.end(), message.rooms().rooms().begin(), message.rooms().rooms().end());
   if (message.has_drain()) heard_.is_draining = true;
 }
 
