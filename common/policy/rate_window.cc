@@ -75,8 +75,9 @@ int64_t RateWindow::Available(int64_t most, SteadyInstant now) const {
 
 void RateWindow::Take(int64_t n, SteadyInstant now) {
   if (!rate_ || n <= 0) return;
+  // What the window held back is not made up for: it would come as a burst, and again an interval later.
+  due_ = std::max(DueFrom(now), SinceEpoch(WindowReady(1, SteadyInstant()))) + Spacing() * std::min(n, rate_->count);
   Expire(now);
-  due_ = DueFrom(now) + Spacing() * std::min(n, rate_->count);
   total_ += n;
   if (!slots_.empty() && now - slots_.back().first < rate_->per / kMostSlots) {
     slots_.back().last = std::max(slots_.back().last, now);
@@ -96,19 +97,21 @@ void RateWindow::Untake(int64_t n) {
   if (slots_.back().count == 0) slots_.pop_back();
 }
 
-SteadyInstant RateWindow::Ready(int64_t due, int64_t n, SteadyInstant now) const {
-  if (!rate_ || n <= 0) return now;
-  const int64_t counts_as = std::min(n, rate_->count);
-  const SteadyInstant paced = AtOrAfter(due_ + Spacing() * (std::min(due, rate_->count) - 1));
-  SteadyInstant ready = is_even_ ? std::max(now, paced) : now;
+SteadyInstant RateWindow::WindowReady(int64_t n, SteadyInstant now) const {
   // So many of those that went must be an interval ago.
-  int64_t over = total_ + counts_as - rate_->count;
+  int64_t over = total_ + std::min(n, rate_->count) - rate_->count;
   for (const Slot& slot : slots_) {
     if (over <= 0) break;
     over -= slot.count;
-    ready = std::max(ready, slot.last + rate_->per);
+    now = std::max(now, slot.last + rate_->per);
   }
-  return ready;
+  return now;
+}
+
+SteadyInstant RateWindow::Ready(int64_t due, int64_t n, SteadyInstant now) const {
+  if (!rate_ || n <= 0) return now;
+  const SteadyInstant paced = AtOrAfter(due_ + Spacing() * (std::min(due, rate_->count) - 1));
+  return WindowReady(n, is_even_ ? std::max(now, paced) : now);
 }
 
 bool RateWindow::IsBlank(SteadyInstant now) const {

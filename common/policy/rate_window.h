@@ -52,6 +52,8 @@ class RateWindow {
   Nanos DueFrom(SteadyInstant now) const;
   void Expire(SteadyInstant now);
   int64_t Counted(SteadyInstant now) const;
+  // When the window alone lets `n` more go; `now` or later.
+  SteadyInstant WindowReady(int64_t n, SteadyInstant now) const;
   SteadyInstant Ready(int64_t due, int64_t n, SteadyInstant now) const;
 
   const bool is_even_;

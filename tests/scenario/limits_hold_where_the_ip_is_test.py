@@ -45,7 +45,7 @@ def most_in_any(times, interval):
 
 
 class Limits(Scenario):
-    options = {"policy": POLICY % "40/s", "records": RECORDS}
+    options = {"policy": POLICY % "20/s", "records": RECORDS}
 
     @classmethod
     def setUpClass(cls):
@@ -71,28 +71,28 @@ class Limits(Scenario):
                         lambda: "%d arrivals at %s (there are %d)" % (count, site, len(self.arrivals(site))), seconds, 0.1)
 
     def test_1_a_rate_is_exact_in_any_second_and_used_whole_and_nobody_else_waits(self):
-        self.send(280, "second")
+        self.send(140, "second")
         begin = time.monotonic()
         self.send(300, "free", domains=30)
         self.wait_arrivals("free", 300)
         took = time.monotonic() - begin
-        self.assertLess(len(self.arrivals("second")), 280, "the limited site ended first: the comparison says nothing")
-        times = sorted(self.wait_arrivals("second", 280))
+        self.assertLess(len(self.arrivals("second")), 140, "the limited site ended first: the comparison says nothing")
+        times = sorted(self.wait_arrivals("second", 140))
         print("300 to a free site beside it took %.2f s; most in any second: %d; used: %.4f" % (
-            took, most_in_any(times, 1), 279 / 40 / (times[-1] - times[0])))
-        self.assertLessEqual(most_in_any(times, 1), 41)
-        self.assertGreaterEqual(279 / 40 / (times[-1] - times[0]), 0.99)
+            took, most_in_any(times, 1), 139 / 20 / (times[-1] - times[0])))
+        self.assertLessEqual(most_in_any(times, 1), 21)
+        self.assertGreaterEqual(139 / 20 / (times[-1] - times[0]), 0.99)
 
     def test_2_an_edit_is_in_force_in_flight_and_grants_no_burst(self):
         before = len(self.arrivals("second"))
-        self.send(200, "second")
-        self.wait_arrivals("second", before + 40)
-        self.trial.apply(POLICY % "80/s")
+        self.send(100, "second")
+        self.wait_arrivals("second", before + 20)
+        self.trial.apply(POLICY % "40/s")
         edited = time.time()
-        times = self.wait_arrivals("second", before + 200)
-        self.assertLessEqual(most_in_any(times, 1), 81)
+        times = self.wait_arrivals("second", before + 100)
+        self.assertLessEqual(most_in_any(times, 1), 41)
         # Two seconds are the bound of any order; what was left then at the old rate would take longer.
-        self.assertLess(max(times) - edited, 2 + 160 / 80 + 1)
+        self.assertLess(max(times) - edited, 2 + 80 / 40 + 1)
 
     def test_3_new_connections_are_counted(self):
         self.send(14, "dials")
