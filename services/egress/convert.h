@@ -27,6 +27,8 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session);
 std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
 std::vector<SigningKey> FromProto(const v1::SigningKeys& keys);
 LimitBook FromProto(const v1::Shaping& shaping);
+std::vector<PlacedAutomation> AutomationOf(const v1::Shaping& shaping);
+v1::Reactions ToProto(const std::vector<NumberedReaction>& reactions);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);

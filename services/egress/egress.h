@@ -66,7 +66,8 @@ class Egress final : private LinkHost {
   void Received(const std::shared_ptr<Session>& session, v1::DeliverResponse& message) override;
   std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) override;
   void SigningKeysCame(std::vector<SigningKey> keys) override;
-  void Shaped(LimitBook book, std::function<void()> done) override;
+  void Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) override;
+  void ReactionsKept(int64_t through) override;
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
@@ -92,6 +93,8 @@ class Egress final : private LinkHost {
   // To the first scheduler that listens, every few seconds.
   void TellTlsResults(SteadyInstant now);
   void SendTrace();
+  // To the first scheduler that listens; all that are not kept when it is another, or does not answer.
+  void TellReactions(SteadyInstant now);
   void SetGauges();
   // Waits until `is_done` or the time is over.
   template <class Predicate>
@@ -116,6 +119,7 @@ class Egress final : private LinkHost {
   std::unique_ptr<StsPolicies> sts_policies_;
   DomainTlsFinder domain_tls_;
   TlsResults tls_results_;
+  Reactions reactions_;
   // Attempts that were recalled, maybe before they arrive, and until when that may be; under
   // intake_mutex_.
   absl::flat_hash_map<uint64_t, SteadyInstant> refused_;
@@ -128,6 +132,10 @@ class Egress final : private LinkHost {
       asio::make_work_guard(control_);
   asio::steady_timer tick_{control_};
   SteadyInstant keys_looked_at_{};
+  // The session that reactions were told to, up to which one, and when those are told again that are not kept by then.
+  uint64_t reactions_session_ = 0;
+  int64_t reactions_told_ = 0;
+  SteadyInstant reactions_again_at_{};
   SteadyInstant tls_results_at_{};  // when they are told next
   // Those that are limited, by source and group; control thread.
   std::map<std::string, RoomFor> rooms_;

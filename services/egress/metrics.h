@@ -23,6 +23,7 @@ struct EgressMetrics {
   telemetry::Gauge& ready;
   telemetry::Gauge& paths;
   telemetry::Counter& limit_waits;
+  telemetry::Family<telemetry::Counter>& reactions;  // result: what was done
   telemetry::Counter& sessions_lost;
   // Set a few times a second.
   telemetry::Gauge& held;

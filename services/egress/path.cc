@@ -222,7 +222,11 @@ bool Path::Prepare(Entry& entry, const Extensions& peer, Rendered& rendered) {
 
 void Path::End(Entry& entry, AttemptFacts facts) {
   if (around_.custody.TryBegin(entry)) {
-    Conclude(around_, counters_, entry, std::move(facts));
+    const Duration duration = facts.duration;
+    const bool counts = group_.CountsAnew(facts.started_at, facts.reply.text);
+    const Pace pace{.taken = group_.Taken(), .counts = counts, .site = group_.site()};
+    const Concluded concluded = Conclude(around_, counters_, entry, std::move(facts), pace);
+    group_.Concluded(concluded, counts, duration);
   } else {
     GiveBack(around_, entry, ReturnReason::kLease);
   }

@@ -6,14 +6,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
 #include "egress/connection_budget.h"
+#include "egress/attempt.h"
 #include "egress/limit_windows.h"
 #include "egress/surroundings.h"
+#include "policy/aimd.h"
 
 namespace sluice::egress {
 
@@ -46,6 +50,14 @@ class PathGroup {
   bool MayConnect(Path& path);
   void Connecting();
 
+  // ---- what its attempts say ----
+  // False for further recipients of a transaction that was answered as a whole.
+  bool CountsAnew(Instant started_at, std::string_view reply);
+  // Messages a second that were taken lately.
+  double Taken() const { return taken_.PerSecond(around_.clock.Steady()); }
+  const SiteName& site() const { return site_; }
+  void Concluded(const egress::Concluded& concluded, bool counts, Duration duration);
+
   // Entries that wait in its paths have become more or fewer.
   void CountWaiting(int64_t more) { waiting_count_ += more; }
   // There are more than can begin soon: those that came last go back.
@@ -63,6 +75,12 @@ class PathGroup {
   void PumpWaiting();
   // Tells the schedulers when there is much more or less room than they know.
   void TellRoom();
+  ShapingFacts Facts(const BoundSource& source) const;
+  // The limits of the book, tightened by what this egress has found out since.
+  void Tighten(Instant now);
+  void TickAimd();
+  // Limits by the rate of aimd_, and has it kept.
+  void KeepAimd(double before, std::string_view why);
 
   const Surroundings& around_;
   const SourceName source_;
@@ -75,6 +93,13 @@ class PathGroup {
   Instant looked_at_{};
   size_t path_count_ = 0;
   LimitWindows windows_;
+  RateMeter taken_;
+  Aimd aimd_;
+  bool is_seeded_ = false;
+  EffectiveLimits of_book_;         // Its rate is the ceiling of aimd_.
+  std::vector<Reaction> reactions_;     // Of this group, in force: acted on at once, whenever they come back in the book.
+  std::optional<Instant> suspended_until_;
+  std::pair<Instant, std::string> counted_;
   std::optional<int64_t> room_;  // As it was told.
   int64_t waiting_count_ = 0;
   std::deque<Path*> waiting_;  // For a window, each once, in the order of their turns.

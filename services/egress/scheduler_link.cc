@@ -129,7 +129,9 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
   } else if (message.has_assignment()) {
     Tell(host_.Assigned(FromProto(message.assignment())));
   } else if (message.has_shaping()) {
-    host_.Shaped(FromProto(message.shaping()), Answer(run, message.shaping().generation()));
+    host_.Shaped(FromProto(message.shaping()), AutomationOf(message.shaping()), Answer(run, message.shaping().generation()));
+  } else if (message.has_reactions_kept()) {
+    host_.ReactionsKept(message.reactions_kept().through());
   } else if (message.has_recall()) {
     HandleRecall(run, message);
   } else if (message.has_trace()) {
@@ -237,6 +239,13 @@ void SchedulerLink::Tell(const std::vector<RoomFor>& rooms) {
     *request.mutable_rooms() = ToProto(part);
     run_->control->Send(std::move(request));
   }
+}
+
+void SchedulerLink::Tell(const std::vector<NumberedReaction>& reactions) {
+  if (session() == nullptr) return;
+  v1::ControlRequest request;
+  *request.mutable_reactions() = ToProto(reactions);
+  run_->control->Send(std::move(request));
 }
 
 void SchedulerLink::TellDrain() {

@@ -66,7 +66,9 @@ class LinkHost {
   virtual std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) = 0;
   virtual void SigningKeysCame(std::vector<SigningKey> keys) = 0;
   // What limits the sources from now on. `done` as below, when every thread keeps to it.
-  virtual void Shaped(LimitBook book, std::function<void()> done) = 0;
+  virtual void Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) = 0;
+  // All reactions up to this one are in the scheduler's table.
+  virtual void ReactionsKept(int64_t through) = 0;
   // `done` may be called from any thread, once.
   virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                         std::function<void()> done) = 0;
@@ -101,6 +103,7 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   // To the scheduler, if it is connected.
   void Tell(const std::vector<BindResult>& results);
   void Tell(const std::vector<RoomFor>& rooms);
+  void Tell(const std::vector<NumberedReaction>& reactions);
   void TellDrain();
   // False: it is not connected.
   bool Tell(const std::vector<TlsResults::Counted>& results);

@@ -18,6 +18,7 @@
 #include "egress/domain_tls.h"
 #include "egress/key_ring.h"
 #include "egress/metrics.h"
+#include "egress/reactions.h"
 #include "egress/tls_results.h"
 #include "egress/trace.h"
 #include "net/dns.h"
@@ -51,6 +52,7 @@ struct Surroundings {
   const KeyRing& keys;
   TlsContext* tls = nullptr;  // null: plain text only
   DomainTlsFinder& domain_tls;
+  Reactions& reactions;
   TlsResults& tls_results;
   const Clock& clock;
   const Logger& logger;

@@ -89,6 +89,10 @@ void Fleet::ForgetRooms(EgressNumber egress) {
   });
 }
 
+void Fleet::SlowStart() {
+  for (auto& [key, path] : paths_) path.window = std::min(path.window, Path::kFirst);
+}
+
 void Fleet::ForgetSite(uint32_t site) {
   for (uint16_t source = 0; source < sources_.size(); ++source) paths_.erase(Key(source, site));
 }

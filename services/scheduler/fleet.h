@@ -144,6 +144,8 @@ class Fleet {
   Path& path(uint16_t source, uint32_t site) { return paths_[Key(source, site)]; }
   // Forgets a path that is idle, unless it is one that fails or, of not too many, one that delivers.
   void Settle(uint16_t source, uint32_t site);
+  // Paths that held much begin small again.
+  void SlowStart();
   // The number will name another site.
   void ForgetSite(uint32_t site);
   size_t path_count() const { return paths_.size(); }

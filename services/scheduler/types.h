@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "mail/policy_document.h"
 #include "mail/signing_key.h"
+#include "policy/automation.h"
 #include "policy/shaping.h"
 
 namespace sluice::scheduler {
@@ -98,6 +99,7 @@ struct AssignedSource {
 struct ShapingOrder {
   std::vector<PlacedRule> rules;
   std::vector<Constraint> constraints;
+  std::vector<PlacedAutomation> automation;
   friend bool operator==(const ShapingOrder&, const ShapingOrder&) = default;
 };
 

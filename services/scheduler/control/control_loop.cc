@@ -415,6 +415,7 @@ void ControlLoop::SendShaping(const Core::ConnectedEgress& egress, const std::ve
   for (const Constraint& constraint : in_force_) {
     if (IsLimit(constraint) && concerns(constraint.scope.source)) order.constraints.push_back(constraint);
   }
+  order.automation = PlacedAutomations(policy_);
   if (told.shaping == order) return;
   told.shaping = order;
   mailbox_.Post([&core = core_, id = egress.id, session = egress.session, order = std::move(order)] {

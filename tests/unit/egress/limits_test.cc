@@ -101,5 +101,27 @@ TEST(EgressLimitsTest, RecipientsOfOneMessageCountEach) {
   EXPECT_EQ(rig.sink().Total(rig::Count::kRecipientsAccepted), 1U) << "the second is due in 20 minutes";
 }
 
+TEST(EgressLimitsTest, AThrottlingReplySlowsDownAndIsToldUntilItIsKept) {
+  EgressRig rig({.sink_script = R"(
+rules:
+  - match: {}
+    rcpt: "421 4.4.5 slow down"
+)",
+                 .hosts = {}});
+  rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
+  rig.scheduler().Send(Batch(1, 1, "ip-11"));
+  ASSERT_TRUE(rig.scheduler().WaitUntil([](const Heard& heard) { return !heard.reactions.empty(); }));
+  const v1::Reaction reaction = rig.scheduler().heard().reactions.front();
+  EXPECT_EQ(reaction.cause(), "aimd");
+  EXPECT_EQ(reaction.scope().source(), "ip-11");
+  EXPECT_EQ(reaction.scope().provider(), "other");
+  EXPECT_EQ(reaction.scope().site(), "mx.example.com");
+  EXPECT_EQ(reaction.value(), "rate=60/1h");
+  EXPECT_NE(reaction.evidence().find("slow down"), std::string::npos);
+  rig.scheduler().Cut();
+  EXPECT_TRUE(rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reactions.size() >= 2; }))
+      << "told again to the next session, for nobody has said that it is kept";
+}
+
 }  // namespace
 }  // namespace sluice::egress
