@@ -171,8 +171,11 @@ void Automation::Shipped(const Refusal& refusal, double taken, Instant now, Outc
   limits.connections = does.connections;
   limits.messages_per_connection = does.messages_per_connection;
   limits.rate = does.rate;
-  // Throttling replies lower the rate by themselves (policy/aimd.h).
-  const bool slows = does.slow_to > 0 && refusal.verdict.reply_class != ReplyClass::kThrottle;
+  // Throttling replies lower the rate by themselves (policy/aimd.h); what a peer takes on a connection, and how many of them, the path
+  // learns.
+  const ReplyClass reply_class = refusal.verdict.reply_class;
+  const bool is_learnt = reply_class == ReplyClass::kThrottle || reply_class == ReplyClass::kConnLimit || reply_class == ReplyClass::kMsgPerConn;
+  const bool slows = does.slow_to > 0 && !is_learnt;
   if (slows && !limits.rate) limits.rate = AnHour(taken * does.slow_to);
   if (limits == ConstraintValue()) return;
   const Duration life = does.lasts > Duration::zero() ? does.lasts : kUsualLife;
