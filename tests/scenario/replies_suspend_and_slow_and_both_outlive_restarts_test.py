@@ -44,7 +44,7 @@ rules:
     rcpt: "421 4.7.1 spammy tenant"
   - match: {domain: "*.slow.d.test"}
     every: 4
-    rcpt: "421 4.4.5 Too much mail, slow down"
+    rcpt: "451 4.4.5 Too much mail, slow down"
 """
 
 
@@ -105,7 +105,7 @@ class Reactions(Scenario):
 
     def test_4_a_tenant_is_suspended_where_a_rule_says_so(self):
         other = self.trial.client("other")
-        for outcome in other.submit_many([submission(MAIL.replace(b"shop.example", b"other.example"), "spam@e.d.test", stream="marketing")]):
+        for outcome in other.submit_many([submission(MAIL.replace(b"shop.example", b"other.example"), "spam@e.d.test", stream="marketing", return_path="a@other.example")]):
             self.assertFalse(outcome.HasField("error"), outcome.error.message)
         row = self.wait_constraint("automation", tenant="other")
         self.assertEqual(row["value"], "suspend")

@@ -105,7 +105,7 @@ TEST(EgressLimitsTest, AThrottlingReplySlowsDownAndIsToldUntilItIsKept) {
   EgressRig rig({.sink_script = R"(
 rules:
   - match: {}
-    rcpt: "421 4.4.5 slow down"
+    rcpt: "451 4.4.5 slow down"
 )",
                  .hosts = {}});
   rig.Begin({SourceAt("ip-11", "127.0.0.11", 1)});
@@ -116,7 +116,7 @@ rules:
   EXPECT_EQ(reaction.scope().source(), "ip-11");
   EXPECT_EQ(reaction.scope().provider(), "other");
   EXPECT_EQ(reaction.scope().site(), "mx.example.com");
-  EXPECT_EQ(reaction.value(), "rate=60/1h");
+  EXPECT_EQ(reaction.value(), "rate=60/h");
   EXPECT_NE(reaction.evidence().find("slow down"), std::string::npos);
   rig.scheduler().Cut();
   EXPECT_TRUE(rig.scheduler().WaitUntil([](const Heard& heard) { return heard.reactions.size() >= 2; }))
