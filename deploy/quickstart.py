@@ -11,7 +11,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/rig"))
 import xxhash  # noqa: E402
-from trial import POLICY, Failure, Trial  # noqa: E402
+from trial import AT_FULL_SPEED, Failure, Trial  # noqa: E402
 
 MESSAGES = 1200
 LARGE = 8  # Of them with an attachment of 5 MB.
@@ -115,7 +115,7 @@ def main():
     trial = Trial(preset="release", directory=DIR, keep=True)
     try:
         print("starting PostgreSQL, DNS, sink and the three services in %s" % DIR)
-        trial.start(POLICY)
+        trial.start(AT_FULL_SPEED)
         trial.local.save()
         for name, child in (("dns", trial.dns), ("sink", trial.sink.child)):
             (DIR / "run" / (name + ".pid")).write_text(str(child.process.pid))

@@ -153,6 +153,7 @@ struct AutomationRule {
   std::optional<int> transcode = {};
   std::optional<Duration> retry_after = {};
   SuspendScope scope = SuspendScope::kSource;
+  friend bool operator==(const AutomationRule&, const AutomationRule&) = default;
 };
 
 struct RetrySchedule {

@@ -153,10 +153,22 @@ LimitBook::LimitBook(std::vector<PlacedRule> rules, std::vector<Constraint> cons
   }
 }
 
-EffectiveLimits LimitBook::Resolve(const ShapingFacts& facts, Instant now) const {
+std::optional<Rate> LimitBook::AimdRate(const ShapingFacts& facts, Instant now) const {
+  const auto own = by_source_.find(facts.source);
+  if (own == by_source_.end()) return std::nullopt;
+  for (const Constraint& constraint : own->second) {
+    const bool is_of_it = constraint.cause == ConstraintCause::kAimd && constraint.scope.provider == facts.provider &&
+                          constraint.scope.site == facts.site;
+    if (is_of_it && IsInForce(constraint, now)) return constraint.value.rate;
+  }
+  return std::nullopt;
+}
+
+EffectiveLimits LimitBook::Resolve(const ShapingFacts& facts, Instant now, bool with_aimd) const {
   EffectiveLimits out = table_.Resolve(facts);
   const auto tighten = [&](const std::vector<Constraint>& list) {
     for (const Constraint& constraint : list) {
+      if (!with_aimd && constraint.cause == ConstraintCause::kAimd) continue;
       if (IsInForce(constraint, now) && CoversSource(constraint.scope, facts)) Tighten(out, constraint);
     }
   };

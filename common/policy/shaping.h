@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,8 +67,10 @@ class LimitBook {
   LimitBook() = default;
   LimitBook(std::vector<PlacedRule> rules, std::vector<Constraint> constraints);
 
-  // Those in force at `now`.
-  EffectiveLimits Resolve(const ShapingFacts& facts, Instant now) const;
+  // Those in force at `now`; without those of cause `aimd` for the egress that makes them.
+  EffectiveLimits Resolve(const ShapingFacts& facts, Instant now, bool with_aimd = true) const;
+  // What cause `aimd` says of exactly this source, provider and site.
+  std::optional<Rate> AimdRate(const ShapingFacts& facts, Instant now) const;
 
  private:
   ShapingTable table_;

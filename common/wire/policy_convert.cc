@@ -338,6 +338,12 @@ std::vector<PolicyFinding> FromProto(const v1::ShapingRule& from, ShapingRule* o
   return findings;
 }
 
+std::vector<PolicyFinding> FromProto(const v1::AutomationRule& from, AutomationRule* out) {
+  std::vector<PolicyFinding> findings;
+  *out = Converter(findings).Convert(from, "rule");
+  return findings;
+}
+
 std::vector<PolicyFinding> FromProto(const v1::Policy& from, PolicyDocument* out) {
   *out = {};
   std::vector<PolicyFinding> findings;

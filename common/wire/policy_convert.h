@@ -12,6 +12,7 @@
 namespace sluice::v1 {
 class Match;
 class Policy;
+class AutomationRule;
 class ShapingRule;
 class ReplyRule;
 }  // namespace sluice::v1
@@ -27,6 +28,8 @@ void ToProto(const Match& match, v1::Match* out);
 // One rule; the paths of findings begin with `rule`.
 std::vector<PolicyFinding> FromProto(const v1::ShapingRule& rule, ShapingRule* out);
 void ToProto(const ShapingRule& rule, v1::ShapingRule* out);
+std::vector<PolicyFinding> FromProto(const v1::AutomationRule& rule, AutomationRule* out);
+void ToProto(const AutomationRule& rule, v1::AutomationRule* out);
 Match FromProto(const v1::Match& match);
 void ToProto(const ReplyRule& rule, v1::ReplyRule* out);
 // What does not parse stays at its default: for rules that were checked before.

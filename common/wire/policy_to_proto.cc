@@ -204,6 +204,7 @@ void ToProto(const Match& from, v1::Match* out) {
 }
 
 void ToProto(const ShapingRule& from, v1::ShapingRule* out) { Convert(from, out); }
+void ToProto(const AutomationRule& from, v1::AutomationRule* out) { Convert(from, out); }
 
 void ToProto(const PolicyDocument& from, v1::Policy* out) {
   out->Clear();

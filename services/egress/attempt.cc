@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "policy/classification.h"
+#include "policy/reply_text.h"
 
 namespace sluice::egress {
 namespace {
@@ -86,16 +87,66 @@ void Count(EgressMetrics& metrics, AttemptCounters& counters, const Entry& entry
   if (report.possible_duplicate) metrics.possible_duplicates.Add();
 }
 
+std::string_view DomainOf(std::string_view address) {
+  const size_t at = address.rfind('@');
+  return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
+}
+
+void React(const Surroundings& around, const Entry& entry, const AttemptFacts& facts, const Pace& pace, Verdict& verdict,
+           std::string& rule, Concluded& concluded) {
+  const std::string text = MatchText(facts.reply);
+  concluded.reply = ToString(facts.reply);
+  concluded.is_throttled = verdict.reply_class == ReplyClass::kThrottle &&
+                           (verdict.scope == ReplyScope::kSourceProvider || verdict.scope == ReplyScope::kSource);
+  const std::string& return_path = entry.content->fields().return_path;
+  const Refusal refusal{.mail = {.source = entry.source.value(),
+                                 .provider = entry.provider.value(),
+                                 .pool = entry.pool.value(),
+                                 .tenant = entry.tenant.value(),
+                                 .stream = entry.stream.value(),
+                                 .campaign = entry.campaign.value(),
+                                 .domain = DomainOf(entry.recipient),
+                                 .site = pace.site.value()},
+                        .sender_domain = DomainOf(return_path),
+                        .text = text,
+                        .reply = concluded.reply,
+                        .verdict = verdict};
+  Automation::Outcome outcome = around.reactions.OnRefusal(refusal, pace.taken, pace.counts, around.clock.Now());
+  if (outcome.transcode) {
+    verdict.disposition = *outcome.transcode < 500 ? Disposition::kDeferred : Disposition::kBounced;
+    verdict.is_transcoded = true;
+    rule = std::move(outcome.rule);
+    around.metrics.reactions.With({"transcode"}).Add();
+  }
+  if (outcome.retry_after && verdict.disposition == Disposition::kDeferred) {
+    verdict.retry_after = outcome.retry_after;
+    around.metrics.reactions.With({"retry_after"}).Add();
+  }
+  for (const Reaction& reaction : outcome.reactions) {
+    around.metrics.reactions.With({reaction.value.suspend ? "suspend" : reaction.value.rate ? "slow" : "connections"}).Add();
+    around.logger.Warn("reaction", {{"rule", reaction.rule}, {"scope", ToString(reaction.scope)},
+                                    {"value", ToString(reaction.value)}, {"evidence", reaction.evidence}});
+  }
+  concluded.reactions = std::move(outcome.reactions);
+}
+
 }  // namespace
 
-void Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry,
-              AttemptFacts facts) {
+Concluded Conclude(const Surroundings& around, AttemptCounters& counters, const Entry& entry, AttemptFacts facts,
+                   const Pace& pace) {
   const std::shared_ptr<const ReplyRules> rules = around.replies.Read();
-  const Verdict verdict = Judge(*rules, entry, facts);
+  Verdict verdict = Judge(*rules, entry, facts);
+  Concluded concluded{.is_delivered = facts.is_delivered};
+  std::string by_automation;
+  // What we say ourselves is no refusal.
+  const bool is_refusal = !facts.is_delivered && facts.stage != Stage::kLocal && facts.stage != Stage::kDns && facts.reply.code != 0;
+  if (is_refusal) React(around, entry, facts, pace, verdict, by_automation, concluded);
+  if (!by_automation.empty()) verdict.rule = by_automation;
   const ReportPtr report = MakeReport(entry, facts, verdict);
   if (around.delivery_log != nullptr) LogAttempt(*around.delivery_log, entry, *report);
   Count(around.metrics, counters, entry, *report);
   around.custody.Report(entry, report);
+  return concluded;
 }
 
 void GiveBack(const Surroundings& around, const Entry& entry, ReturnReason reason,

@@ -245,6 +245,48 @@ v1::AssignmentResult ToProto(const BindResult& result) {
   return out;
 }
 
+std::vector<PlacedAutomation> AutomationOf(const v1::Shaping& shaping) {
+  std::vector<PlacedAutomation> out;
+  for (const v1::PlacedAutomation& from : shaping.automation()) {
+    PlacedAutomation placed{.index = from.index(), .rule = {}};
+    wire::FromProto(from.rule(), &placed.rule);
+    out.push_back(std::move(placed));
+  }
+  return out;
+}
+
+v1::Reactions ToProto(const std::vector<NumberedReaction>& reactions) {
+  v1::Reactions message;
+  for (const auto& [number, reaction] : reactions) {
+    v1::Reaction& out = *message.add_reactions();
+    out.set_number(number);
+    out.mutable_scope()->set_source(reaction.scope.source);
+    out.mutable_scope()->set_provider(reaction.scope.provider);
+    out.mutable_scope()->set_site(reaction.scope.site);
+    out.mutable_scope()->set_tenant(reaction.scope.tenant);
+    out.mutable_scope()->set_campaign(reaction.scope.campaign);
+    out.mutable_scope()->set_domain(reaction.scope.domain);
+    out.set_cause(std::string(ToString(reaction.cause)));
+    out.set_rule(reaction.rule);
+    out.set_value(ToString(reaction.value));
+    AppendSanitised(*out.mutable_evidence(), reaction.evidence, kMostReplyTextBytes);
+    if (reaction.until) out.set_until_micros(reaction.until->time_since_epoch().count());
+  }
+  return message;
+}
+
+v1::Rooms ToProto(std::span<const RoomFor> rooms) {
+  v1::Rooms message;
+  for (const RoomFor& room : rooms) {
+    v1::Room& out = *message.add_rooms();
+    out.set_source(room.source.value());
+    out.set_provider(room.provider.value());
+    out.set_site(room.site.value());
+    if (room.most_in_flight) out.set_most_in_flight(*room.most_in_flight);
+  }
+  return message;
+}
+
 v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results) {
   v1::TlsResults message;
   for (const auto& [result, count] : results) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "egress/addresses.h"
 #include "egress/content_cache.h"
 #include "egress/custody.h"
+#include "egress/surroundings.h"
 #include "egress/tls_results.h"
 #include "egress/trace.h"
 #include "egress/work.h"
@@ -27,9 +29,12 @@ std::vector<AssignedSource> FromProto(const v1::Assignment& assignment);
 std::vector<SigningKey> FromProto(const v1::SigningKeys& keys);
 LimitBook FromProto(const v1::Shaping& shaping);
 std::vector<ReplyRule> ReplyRulesOf(const v1::Shaping& shaping);
+std::vector<PlacedAutomation> AutomationOf(const v1::Shaping& shaping);
+v1::Reactions ToProto(const std::vector<NumberedReaction>& reactions);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);
+v1::Rooms ToProto(std::span<const RoomFor> rooms);
 
 v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results);
 std::vector<TraceFilter> FromProto(const v1::TraceOrder& order);

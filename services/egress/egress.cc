@@ -21,6 +21,8 @@ constexpr Duration kTickInterval = std::chrono::milliseconds(250);
 constexpr Duration kKeysInterval = std::chrono::seconds(1);
 constexpr Duration kTlsResultsInterval = std::chrono::seconds(5);
 constexpr size_t kMostTlsResults = 1000;
+constexpr size_t kMostReactions = 500;
+constexpr Duration kReactionsAgain = std::chrono::seconds(10);
 // Longer than a stream can lag behind another and live.
 constexpr Duration kRefusedFor = std::chrono::seconds(60);
 constexpr size_t kMostDefaultThreads = 4;
@@ -113,6 +115,7 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .replies = replies_,
               .tls = parts_.tls,
               .domain_tls = domain_tls_,
+              .reactions = reactions_,
               .tls_results = tls_results_,
               .clock = parts_.clock,
               .logger = parts_.logger,
@@ -122,6 +125,9 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .options = PathOptionsOf(options),
               .on_bind_failed = [this](const SourceName& source, const absl::Status& error) {
                 asio::post(control_, [this, source, error] { BindFailed(source, error); });
+              },
+              .on_room = [this](RoomFor room) {
+                asio::post(control_, [this, room = std::move(room)]() mutable { RoomChanged(std::move(room)); });
               }},
       signers_(SignerCount(options)) {
   const size_t count = ThreadCount(options);
@@ -209,7 +215,8 @@ void Egress::SigningKeysCame(std::vector<SigningKey> keys) { keys_.SetRules(std:
 
 void Egress::ReplyRulesCame(const std::vector<ReplyRule>& rules) { replies_.SetRules(rules); }
 
-void Egress::Shaped(LimitBook book, std::function<void()> done) {
+void Egress::Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) {
+  reactions_.SetRules(std::move(automation));
   book_ = std::make_shared<const LimitBook>(std::move(book));
   SpreadSources();
   // Threads work in order: when they answer this they have the book.
@@ -304,6 +311,22 @@ void Egress::BindFailed(const SourceName& source, const absl::Status& error) {
   TellAll(results);
 }
 
+void Egress::RoomChanged(RoomFor room) {
+  for (auto& [address, link] : links_) link->Tell(std::vector<RoomFor>{room});
+  const std::string key = Cat(room.source.value(), "\n", room.provider.value(), "\n", room.site.value());
+  if (room.most_in_flight) {
+    rooms_.insert_or_assign(key, std::move(room));
+  } else {
+    rooms_.erase(key);
+  }
+}
+
+std::vector<RoomFor> Egress::Rooms() {
+  std::vector<RoomFor> out;
+  for (const auto& [key, room] : rooms_) out.push_back(room);
+  return out;
+}
+
 void Egress::TellAll(const std::vector<BindResult>& results) {
   for (auto& [address, link] : links_) link->Tell(results);
 }
@@ -342,6 +365,7 @@ void Egress::Tick() {
   }
   LookAtKeys(now);
   TellTlsResults(now);
+  TellReactions(now);
   {
     const std::lock_guard lock(intake_mutex_);
     absl::erase_if(refused_, [now](const auto& item) { return item.second <= now; });
@@ -370,6 +394,25 @@ void Egress::TellTlsResults(SteadyInstant now) {
     return;
   }
 }
+
+void Egress::TellReactions(SteadyInstant now) {
+  if (reactions_.empty()) return;
+  for (auto& [address, link] : links_) {
+    const std::shared_ptr<Session> session = link->session();
+    if (session == nullptr) continue;
+    if (session->number() != reactions_session_ || now >= reactions_again_at_) {
+      reactions_session_ = session->number();
+      reactions_told_ = 0;
+      reactions_again_at_ = now + kReactionsAgain;
+    }
+    const std::vector<NumberedReaction> news = reactions_.After(reactions_told_, kMostReactions);
+    if (news.empty()) return;
+    reactions_told_ = news.back().number;
+    return link->Tell(news);
+  }
+}
+
+void Egress::ReactionsKept(int64_t through) { reactions_.Kept(through); }
 
 void Egress::SetGauges() {
   metrics_.keys_missing.Set(static_cast<int64_t>(keys_.missing_count()));

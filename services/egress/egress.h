@@ -67,11 +67,13 @@ class Egress final : private LinkHost {
   std::vector<BindResult> Assigned(std::vector<AssignedSource> sources) override;
   void SigningKeysCame(std::vector<SigningKey> keys) override;
   void ReplyRulesCame(const std::vector<ReplyRule>& rules) override;
-  void Shaped(LimitBook book, std::function<void()> done) override;
+  void Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) override;
+  void ReactionsKept(int64_t through) override;
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
   void Watched(const std::string& scheduler, std::vector<TraceFilter> filters) override;
+  std::vector<RoomFor> Rooms() override;
 
   void Admit(EntryPtr entry, std::vector<EntryPtr>& ready);
   void HandOn(std::vector<EntryPtr> ready);
@@ -82,6 +84,7 @@ class Egress final : private LinkHost {
   // On the control thread.
   void SetTargets(const std::vector<DialTarget>& targets);
   void AddLink(const DialTarget& target);
+  void RoomChanged(RoomFor room);
   void BindFailed(const SourceName& source, const absl::Status& error);
   void TellAll(const std::vector<BindResult>& results);
   void SpreadSources();
@@ -91,6 +94,8 @@ class Egress final : private LinkHost {
   // To the first scheduler that listens, every few seconds.
   void TellTlsResults(SteadyInstant now);
   void SendTrace();
+  // To the first scheduler that listens; all that are not kept when it is another, or does not answer.
+  void TellReactions(SteadyInstant now);
   void SetGauges();
   // Waits until `is_done` or the time is over.
   template <class Predicate>
@@ -116,6 +121,7 @@ class Egress final : private LinkHost {
   std::unique_ptr<StsPolicies> sts_policies_;
   DomainTlsFinder domain_tls_;
   TlsResults tls_results_;
+  Reactions reactions_;
   // Attempts that were recalled, maybe before they arrive, and until when that may be; under
   // intake_mutex_.
   absl::flat_hash_map<uint64_t, SteadyInstant> refused_;
@@ -128,7 +134,13 @@ class Egress final : private LinkHost {
       asio::make_work_guard(control_);
   asio::steady_timer tick_{control_};
   SteadyInstant keys_looked_at_{};
+  // The session that reactions were told to, up to which one, and when those are told again that are not kept by then.
+  uint64_t reactions_session_ = 0;
+  int64_t reactions_told_ = 0;
+  SteadyInstant reactions_again_at_{};
   SteadyInstant tls_results_at_{};  // when they are told next
+  // Those that are limited, by source and group; control thread.
+  std::map<std::string, RoomFor> rooms_;
   std::map<std::string, std::shared_ptr<SchedulerLink>> links_;  // by address; control thread
   std::thread control_thread_;
   std::unique_ptr<Dialer> dialer_;

@@ -96,13 +96,16 @@ void IoThread::Tick(SteadyInstant now, Instant wall) {
     absl::erase_if(paths, [now, is_crowded](const auto& item) {
       return item.second->IsDisposable(now) || (is_crowded && !item.second->IsBusy());
     });
-    absl::erase_if(source->second.groups, [](const auto& item) { return item.second->IsEmpty(); });
+    absl::erase_if(source->second.groups, [](const auto& item) { return item.second->IsDisposable(); });
     if (source->second.bound != nullptr) {
       for (auto& [key, group] : source->second.groups) group->Refresh(*source->second.bound, wall);
     }
     // Entries may wait for a pause, a ceiling or memory to end.
-    for (auto& [site, path] : paths) path->Pump();
-    if (source->second.bound == nullptr && paths.empty()) {
+    for (auto& [site, path] : paths) {
+      path->GiveBackExcess();
+      path->Pump();
+    }
+    if (source->second.bound == nullptr && paths.empty() && source->second.groups.empty()) {
       sources_.erase(source++);
     } else {
       ++source;
@@ -139,7 +142,10 @@ void IoThread::Place(std::vector<EntryPtr> entries) {
     path->Push(std::move(entry));
     if (touched.empty() || touched.back() != path) touched.push_back(path);
   }
-  for (Path* path : touched) path->Pump();
+  for (Path* path : touched) {
+    path->Pump();
+    path->GiveBackExcess();
+  }
 }
 
 Path* IoThread::PathOf(const Entry& entry) {
@@ -157,7 +163,7 @@ PathGroup& IoThread::GroupOf(Source& source, const Entry& entry) {
   std::unique_ptr<PathGroup>& group =
       source.groups[PathGroup::KeyOf(entry.provider, entry.site)];
   if (group == nullptr) {
-    group = std::make_unique<PathGroup>(entry.provider, entry.site, *source.connections);
+    group = std::make_unique<PathGroup>(around_, io_, entry.source, entry.provider, entry.site, *source.connections);
     group->Refresh(*source.bound, around_.clock.Now());
   }
   return *group;

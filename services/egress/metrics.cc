@@ -27,6 +27,10 @@ EgressMetrics::EgressMetrics(telemetry::Metrics& metrics)
       ready(metrics.AddGauge("sluice_egress_ready_count",
                              "Entries that wait for a connection of their path.")),
       paths(metrics.AddGauge("sluice_egress_paths_count", "Paths (source, site) in memory.")),
+      limit_waits(metrics.AddCounter("sluice_egress_limit_waits_total",
+                                     "Times a path had mail and a rate let none of it begin.")),
+      reactions(metrics.AddCounters("sluice_egress_reactions_total",
+                                    "What was done about replies, by rules and by the rate control.", {Label::kResult})),
       sessions_lost(metrics.AddCounter("sluice_egress_sessions_lost_total",
                                        "Sessions with a scheduler that ended.")),
       held(

@@ -22,6 +22,8 @@ struct EgressMetrics {
   telemetry::Gauge& connections;
   telemetry::Gauge& ready;
   telemetry::Gauge& paths;
+  telemetry::Counter& limit_waits;
+  telemetry::Family<telemetry::Counter>& reactions;  // result: what was done
   telemetry::Counter& sessions_lost;
   // Set a few times a second.
   telemetry::Gauge& held;

@@ -32,22 +32,42 @@ Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& b
 Path::~Path() {
   SLUICE_CHECK(connections_.empty());
   for (ConnectionBudget* budget : budgets_) budget->Forget(*this);
-  group_.Left();
-  around_.metrics.ready.Add(-static_cast<int64_t>(queue_.size()));
+  group_.Left(*this);
+  CountReady(-static_cast<int64_t>(queue_.size()));
   around_.metrics.paths.Add(-1);
 }
 
+void Path::CountReady(int64_t more) {
+  around_.metrics.ready.Add(more);
+  group_.CountWaiting(more);
+}
+
+size_t Path::NextBytes() const {
+  const Entry* next = queue_.Front();
+  return next == nullptr ? 0 : next->content->fields().size_bytes;
+}
+
+void Path::GiveBackExcess() {
+  while (group_.IsOverfull()) {
+    const EntryPtr entry = queue_.PopBack();
+    if (entry == nullptr) return;
+    CountReady(-1);
+    GiveBack(around_, *entry, ReturnReason::kLimit);
+  }
+}
+
 void Path::Push(EntryPtr entry) {
-  around_.metrics.ready.Add(1);
+  CountReady(1);
   queue_.Push(std::move(entry));
 }
 
 void Path::Pump() {
   if (is_closing_) return;
   while (queue_.size() > waking_count_ + starting_count_) {
+    if (!group_.MayBegin(*this, waking_count_ + starting_count_, NextBytes())) return;
     if (!idle_.empty()) {
       WakeIdle(*idle_.back());
-    } else if (MayOpen() && TakeConnection()) {
+    } else if (MayOpen() && group_.MayConnect(*this) && TakeConnection()) {
       StartConnection();
     } else {
       return;
@@ -89,6 +109,7 @@ void Path::WakeAllIdle() {
 
 void Path::StartConnection() {
   ++starting_count_;
+  group_.Connecting();
   around_.metrics.connections.Add(1);
   Spawn(io_.get_executor(), RunConnection(*this), "smtp connection");
 }
@@ -129,17 +150,19 @@ std::optional<OpenRequest> Path::NextRequest() const {
 Shipment Path::TakeNext(const Extensions& peer) {
   Shipment shipment;
   while (HasRoomForNext()) {
+    const size_t bytes = NextBytes();
+    if (queue_.empty() || !group_.MayBegin(*this, 0, bytes)) break;
     EntryPtr entry = queue_.Pop();
-    if (entry == nullptr) break;
-    around_.metrics.ready.Add(-1);
+    CountReady(-1);
     shipment.rendered = std::make_unique<Rendered>();
     if (!Prepare(*entry, peer, *shipment.rendered)) continue;
     const Entry& first = *entry;
     shipment.entries.push_back(std::move(entry));
     if (first.content.has_others() && IsSameForAll(*first.content)) {
-      queue_.PopMates(first, MostRecipients() - 1, shipment.entries);
-      around_.metrics.ready.Add(1 - static_cast<int64_t>(shipment.entries.size()));
+      queue_.PopMates(first, group_.MostRecipients(MostRecipients()) - 1, shipment.entries);
+      CountReady(1 - static_cast<int64_t>(shipment.entries.size()));
     }
+    group_.Began(shipment.entries.size(), bytes);
     break;
   }
   return shipment;
@@ -199,14 +222,18 @@ bool Path::Prepare(Entry& entry, const Extensions& peer, Rendered& rendered) {
 
 void Path::End(Entry& entry, AttemptFacts facts) {
   if (around_.custody.TryBegin(entry)) {
-    Conclude(around_, counters_, entry, std::move(facts));
+    const Duration duration = facts.duration;
+    const bool counts = group_.CountsAnew(facts.started_at, facts.reply.text);
+    const Pace pace{.taken = group_.Taken(), .counts = counts, .site = group_.site()};
+    const Concluded concluded = Conclude(around_, counters_, entry, std::move(facts), pace);
+    group_.Concluded(concluded, counts, duration);
   } else {
     GiveBack(around_, entry, ReturnReason::kLease);
   }
 }
 
 void Path::PutBack(EntryPtr entry) {
-  around_.metrics.ready.Add(1);
+  CountReady(1);
   queue_.PushFront(std::move(entry));
 }
 
@@ -233,7 +260,7 @@ void Path::OpenFailed(const OpenedSession& opened) {
 void Path::FailWaiting(const OpenedSession& opened) {
   const Instant now = around_.clock.Now();
   while (EntryPtr entry = queue_.Pop()) {
-    around_.metrics.ready.Add(-1);
+    CountReady(-1);
     AttemptFacts facts;
     facts.stage = opened.stage;
     facts.reply = opened.reply;

@@ -38,6 +38,8 @@ class Path {
   void Push(EntryPtr entry);
   // Wakes idle connections and opens new ones for what waits.
   void Pump();
+  // What its group's limits let wait nowhere near goes back, the last first.
+  void GiveBackExcess();
   // Limits, name or address of the source have changed, or it is back: connections made as another
   // end after their transaction.
   void UseSource(BoundSourcePtr source);
@@ -119,6 +121,11 @@ class Path {
   void FailWaiting(const OpenedSession& opened);
   void BindFailed(const OpenedSession& opened);
 
+  // Counts what waits in the queue.
+  void CountReady(int64_t more);
+  // Of the content of the entry that is next; 0 when none waits.
+  size_t NextBytes() const;
+
   const Surroundings& around_;
   asio::io_context& io_;
   PathGroup& group_;
@@ -146,7 +153,7 @@ class Path {
 template <class Filter>
 std::vector<EntryPtr> Path::Extract(const Filter& filter) {
   auto taken = queue_.Extract([&](const Entry& entry) { return !entry.is_begun && filter(entry); });
-  around_.metrics.ready.Add(-static_cast<int64_t>(taken.size()));
+  CountReady(-static_cast<int64_t>(taken.size()));
   return taken;
 }
 

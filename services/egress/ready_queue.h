@@ -31,6 +31,14 @@ class ReadyQueue {
     queue.pop_front();
     return entry;
   }
+  // The one that Pop would give last, if it has not begun; null otherwise.
+  EntryPtr PopBack() {
+    auto& queue = normal_.empty() ? high_ : normal_;
+    if (queue.empty() || queue.back()->is_begun) return nullptr;
+    EntryPtr entry = std::move(queue.back());
+    queue.pop_back();
+    return entry;
+  }
   // The entry that Pop would give; null when empty.
   const Entry* Front() const {
     const auto& queue = high_.empty() ? normal_ : high_;

@@ -130,7 +130,9 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
     Tell(host_.Assigned(FromProto(message.assignment())));
   } else if (message.has_shaping()) {
     host_.ReplyRulesCame(ReplyRulesOf(message.shaping()));
-    host_.Shaped(FromProto(message.shaping()), Answer(run, message.shaping().generation()));
+    host_.Shaped(FromProto(message.shaping()), AutomationOf(message.shaping()), Answer(run, message.shaping().generation()));
+  } else if (message.has_reactions_kept()) {
+    host_.ReactionsKept(message.reactions_kept().through());
   } else if (message.has_recall()) {
     HandleRecall(run, message);
   } else if (message.has_trace()) {
@@ -167,6 +169,7 @@ void SchedulerLink::Welcomed(const RunPtr& run, uint64_t scheduler) {
   run->leased = run->session.get();
   logger_.Info("scheduler_connected", {{"scheduler", address_}, {"incarnation", scheduler}});
   if (is_draining_) TellDrain();
+  Tell(host_.Rooms());
   run->wants_deliver = true;
   Ask(run);
 }
@@ -226,6 +229,24 @@ void SchedulerLink::Tell(const std::vector<BindResult>& results) {
     *request.mutable_assignment_result() = ToProto(result);
     run_->control->Send(std::move(request));
   }
+}
+
+void SchedulerLink::Tell(const std::vector<RoomFor>& rooms) {
+  constexpr size_t kMostAtOnce = 1000;
+  if (session() == nullptr) return;
+  for (size_t begin = 0; begin < rooms.size(); begin += kMostAtOnce) {
+    v1::ControlRequest request;
+    const std::span part = std::span(rooms).subspan(begin, std::min(kMostAtOnce, rooms.size() - begin));
+    *request.mutable_rooms() = ToProto(part);
+    run_->control->Send(std::move(request));
+  }
+}
+
+void SchedulerLink::Tell(const std::vector<NumberedReaction>& reactions) {
+  if (session() == nullptr) return;
+  v1::ControlRequest request;
+  *request.mutable_reactions() = ToProto(reactions);
+  run_->control->Send(std::move(request));
 }
 
 void SchedulerLink::TellDrain() {

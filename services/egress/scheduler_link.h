@@ -26,6 +26,7 @@
 #include "mail/signing_key.h"
 #include "policy/shaping.h"
 #include "egress/trace.h"
+#include "egress/surroundings.h"
 
 namespace grpc {
 class Channel;
@@ -68,13 +69,17 @@ class LinkHost {
   // What replies mean from now on; before Shaped, which answers for it.
   virtual void ReplyRulesCame(const std::vector<ReplyRule>& rules) = 0;
   // What limits the sources from now on. `done` as below, when every thread keeps to it.
-  virtual void Shaped(LimitBook book, std::function<void()> done) = 0;
+  virtual void Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) = 0;
+  // All reactions up to this one are in the scheduler's table.
+  virtual void ReactionsKept(int64_t through) = 0;
   // `done` may be called from any thread, once.
   virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                         std::function<void()> done) = 0;
   virtual void Lost(const std::shared_ptr<Session>& session) = 0;
   // Whose dialogs somebody watches at this scheduler; none when it is lost.
   virtual void Watched(const std::string& scheduler, std::vector<TraceFilter> filters) = 0;
+  // A session has begun: what its scheduler has to know at once.
+  virtual std::vector<RoomFor> Rooms() = 0;
 };
 
 // Belongs to the control thread. Lives in a shared_ptr, because calls that are ending refer to it.
@@ -100,6 +105,8 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   void Start();
   // To the scheduler, if it is connected.
   void Tell(const std::vector<BindResult>& results);
+  void Tell(const std::vector<RoomFor>& rooms);
+  void Tell(const std::vector<NumberedReaction>& reactions);
   void TellDrain();
   // False: it is not connected.
   bool Tell(const std::vector<TlsResults::Counted>& results);

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "egress/domain_tls.h"
 #include "egress/key_ring.h"
 #include "egress/metrics.h"
+#include "egress/reactions.h"
 #include "egress/reply_book.h"
 #include "egress/tls_results.h"
 #include "egress/trace.h"
@@ -36,6 +38,14 @@ struct PathOptions {
   bool testing = false;  // allows MX hosts on loopback and on our own addresses
 };
 
+// How much of the scheduler's credit paths that share limits can use.
+struct RoomFor {
+  SourceName source;
+  Provider provider;
+  SiteName site;  // empty: all of the provider's share it
+  std::optional<int64_t> most_in_flight;  // absent: nothing limits it
+};
+
 struct Surroundings {
   Custody& custody;
   ContentCache& contents;
@@ -44,6 +54,7 @@ struct Surroundings {
   const ReplyBook& replies;
   TlsContext* tls = nullptr;  // null: plain text only
   DomainTlsFinder& domain_tls;
+  Reactions& reactions;
   TlsResults& tls_results;
   const Clock& clock;
   const Logger& logger;
@@ -53,6 +64,8 @@ struct Surroundings {
   PathOptions options;
   // A connection could not be bound to its source. Called from any I/O thread.
   std::function<void(const SourceName&, const absl::Status&)> on_bind_failed;
+  // There is more room, or less. Called from any I/O thread.
+  std::function<void(RoomFor)> on_room;
 };
 
 // A usable source as its thread holds it. Immutable; replaced as a whole.

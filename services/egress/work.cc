@@ -16,6 +16,8 @@ std::string_view ToString(ReturnReason reason) {
       return "content";
     case ReturnReason::kKey:
       return "key";
+    case ReturnReason::kLimit:
+      return "limit";
   }
   return "lease";
 }

@@ -87,7 +87,7 @@ struct Report {
 using ReportPtr = std::shared_ptr<const Report>;
 
 // Why an entry goes back without an attempt; the names are those of the wire.
-enum class ReturnReason : uint8_t { kDrain, kRecall, kLease, kSourceLost, kContent, kKey };
+enum class ReturnReason : uint8_t { kDrain, kRecall, kLease, kSourceLost, kContent, kKey, kLimit };
 std::string_view ToString(ReturnReason reason);
 
 struct Return {

@@ -138,6 +138,7 @@ class Core {
   void OnEgressGone(Session session);
   void OnHeartbeat(Session session, int64_t sent_at_micros);
   void OnDrain(Session session);
+  void OnRooms(Session session, const std::vector<RoomAt>& rooms);
   void OnDeliver(Session session, DeliverInput input);
 
   // ---- settling ----
@@ -203,6 +204,7 @@ class Core {
     EgressNumber egress = kNoEgress;
     uint16_t source = kNoSource;
     uint32_t site = kNoSite, provider = 0, tenant = 0, pool = 0;
+    uint64_t limit_group = 0;
     int64_t attempt_id = 0;  // 0 = from an inventory: any report fits.
     int64_t message_id = 0;
     Grant grant{};
@@ -281,7 +283,7 @@ class Core {
 
   // core_warmup.cc
   // Of the flow's pool; of its overflow where nobody else may send.
-  Choice Choose(const FlowKey& key, uint16_t last_source, Instant now, IsHeld is_held);
+  Choice Choose(const FlowKey& key, const Target& target, uint16_t last_source, Instant now, IsHeld is_held);
   // Sources that it names and nobody has spoken of yet send nothing.
   void WarmByPolicy(const PolicyDocument& policy);
   // True when more may go at once.
@@ -431,6 +433,7 @@ class Core {
   SteadyInstant writers_checked_at_{};
   absl::flat_hash_map<int64_t, SteadyInstant> gone_since_;  // Writers that are provably gone.
   std::vector<uint32_t> wake_sites_;
+  std::vector<uint64_t> wake_limits_;  // Groups that one more of may leave.
   std::vector<Sweep> sweeps_;
   int sweep_budget_ = 0;
 };

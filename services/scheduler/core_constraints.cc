@@ -159,6 +159,9 @@ void Core::KeepBack(Slot slot) {
 }
 
 void Core::LetGo(Instant now) {
+  // What was held must not come as one wave.
+  fleet_.SlowStart();
+  slow_start_ = 0;
   constraint_ends_at_ = suspensions_.NextEnd(now);
   flows_.WakeConstraints();
   to_file_.Append(index_, kept_back_);

@@ -41,6 +41,7 @@ Core::Session Core::OnEgressConnected(const EgressHello& hello, std::shared_ptr<
   egress.inventory.clear();
   egress.acks = ReportAcks();
   egress.out = DeliverBatch();
+  fleet_.ForgetRooms(number);
   // The same name with a new incarnation: the old process is gone (one process a name), and with it what it held.
   if (restarted) RequeueAllOf(number, nullptr, true);
   egress.contents.clear();
@@ -149,6 +150,17 @@ void Core::OnDrain(Session session) {
   if (IsCurrent(session)) fleet_.egress(session.egress).draining = true;
 }
 
+void Core::OnRooms(Session session, const std::vector<RoomAt>& rooms) {
+  if (!IsCurrent(session)) return;
+  for (const RoomAt& room : rooms) {
+    const uint16_t source = fleet_.SourceOf(room.source);
+    if (fleet_.source(source).egress != session.egress) continue;
+    const uint64_t group = LimitGroupOf(room.provider, room.site);
+    fleet_.SetRoom(source, group, room.most);
+    flows_.WakeLimit(group, room.most.value_or(INT64_MAX));
+  }
+}
+
 void Core::CheckSilence(SteadyInstant steady) {
   for (EgressNumber number = 0; number < fleet_.egresses().size(); ++number) {
     Egress& egress = fleet_.egress(number);
@@ -204,6 +216,8 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
   if (path.in_flight > 0) --path.in_flight;
   fleet_.Settle(flight.source, flight.site);
   wake_sites_.push_back(flight.site);
+  fleet_.LeaveRoom(flight.source, flight.limit_group);
+  wake_limits_.push_back(flight.limit_group);
 }
 
 void Core::Requeue(int64_t id, bool crashed) {

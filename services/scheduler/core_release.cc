@@ -32,6 +32,8 @@ void Core::WakeWhatMayGo(SteadyInstant steady) {
   flows_.WakeProbes(fleet_.FreeProbes());
   flows_.WakeTenants([&](uint32_t tenant) { return rates_.May(tenant, steady) && fleet_.AnyCreditFor(tenant); });
   for (const uint32_t site : std::exchange(wake_sites_, {})) flows_.WakeSite(site);
+  for (const uint64_t group : std::exchange(wake_limits_, {})) flows_.WakeLimit(group, 1);
+  flows_.WakeSomeLimits();
 }
 
 int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
@@ -41,6 +43,8 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
   const int allowed = stale ? 0 : rates_.Take(key.tenant, most, steady);
   const uint32_t ticks = ToTicks(now);
   int served = 0, begun = 0;
+  const Site& site = domains_.site(key.site);
+  const Target target{.provider = site.provider_number, .site = key.site, .tenant = key.tenant, .provider_name = site.provider, .limit_group = site.limit_group};
   Parked parked = !stale && HoldsFlow(key, now) ? Parked::kConstraint : Parked::kNot;
   while (parked == Parked::kNot && served < most) {
     const Slot slot = flows_.Ready(turn.flow).Pop(index_);
@@ -57,7 +61,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       continue;
     }
     const auto is_held = [&](uint32_t pool, uint16_t source) { return HoldsSource(entry, key, pool, source, now); };
-    const Choice choice = begun < allowed ? Choose(key, entry.last_source, now, is_held)
+    const Choice choice = begun < allowed ? Choose(key, target, entry.last_source, now, is_held)
                                           : Choice{.parked = Parked::kRate};
     if (choice.parked == Parked::kConstraint && (suspensions_.sources_see_entries() || families_.sees_domains())) {
       KeepBack(slot);  // Others of the flow may leave.
@@ -83,7 +87,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     }
   }
   rates_.Return(key.tenant, allowed - begun, steady);
-  flows_.Served(served, parked, domains_.site(key.site).provider_number);
+  flows_.Served(served, parked, target.limit_group, target.provider);
   return served;
 }
 
@@ -98,6 +102,8 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
   Path& path = fleet_.path(source, key.site);
   ++path.in_flight;
   domains_.AddFlight(key.site);
+  const uint64_t limit_group = domains_.site(key.site).limit_group;
+  fleet_.EnterRoom(source, limit_group);
   if (!path.proven) ++egress.probes;
   InFlight& flight = in_flight_[entry.id];
   flight = {.slot = slot,
@@ -107,6 +113,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
             .provider = domains_.site(key.site).provider_number,
             .tenant = key.tenant,
             .pool = choice.pool,
+            .limit_group = limit_group,
             .attempt_id = static_cast<int64_t>(next_attempt_id_++),
             .message_id = entry.message_id(),
             .grant = allowances_.Take(source, domains_.site(key.site).provider_number, clock_.Now()),

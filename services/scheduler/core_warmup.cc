@@ -62,10 +62,8 @@ void Core::OnDrawn(const absl::StatusOr<storage::GrantAnswer>& answer) {
   flows_.WakeGrants();
 }
 
-Choice Core::Choose(const FlowKey& key, uint16_t last_source, Instant now, IsHeld is_held) {
-  const Site& site = domains_.site(key.site);
-  const Choice choice =
-      pools_.Pick(key.pool, {site.provider_number, site.provider}, key.site, key.tenant, last_source, now, is_held);
+Choice Core::Choose(const FlowKey& key, const Target& target, uint16_t last_source, Instant now, IsHeld is_held) {
+  const Choice choice = pools_.Pick(key.pool, target, last_source, now, is_held);
   if (choice.overflowed) CoreMetrics::Add(metrics_.overflowed);
   return choice;
 }

@@ -110,6 +110,38 @@ void AddRelease(ReleasedEntry& entry, v1::Release& out) {
 
 }  // namespace
 
+std::vector<RoomAt> FromProto(const v1::Rooms& rooms) {
+  std::vector<RoomAt> out;
+  for (const v1::Room& room : rooms.rooms()) {
+    RoomAt& to = out.emplace_back(RoomAt{room.source(), room.provider(), room.site(), std::nullopt});
+    if (room.has_most_in_flight()) to.most = std::max<int64_t>(room.most_in_flight(), 0);
+  }
+  return out;
+}
+
+std::vector<Constraint> FromProto(const v1::Reactions& reactions, const std::string& egress, Instant now) {
+  std::vector<Constraint> out;
+  for (const v1::Reaction& from : reactions.reactions()) {
+    Constraint& to = out.emplace_back();
+    const auto cause = ParseConstraintCause(from.cause());
+    to.cause = cause == ConstraintCause::kAimd ? ConstraintCause::kAimd : ConstraintCause::kAutomation;
+    to.scope = {.source = from.scope().source(),
+                .provider = from.scope().provider(),
+                .tenant = from.scope().tenant(),
+                .campaign = from.scope().campaign(),
+                .domain = from.scope().domain(),
+                .site = from.scope().site()};
+    to.rule = from.rule();
+    // What does not read says nothing any more.
+    if (const auto value = ParseConstraintValue(from.value()); value.ok()) to.value = *value;
+    to.evidence = from.evidence();
+    to.since = now;
+    if (from.until_micros() != 0) to.until = FromMicros(from.until_micros());
+    to.author = Cat("egress ", egress);
+  }
+  return out;
+}
+
 EgressHello FromProto(const v1::Hello& hello) {
   return {.egress_id = hello.egress_id(),
           .version = hello.version(),
@@ -177,6 +209,11 @@ v1::Shaping ToProto(const ShapingOrder& order) {
     if (constraint.until) to.set_until_micros(ToMicros(*constraint.until));
   }
   for (const ReplyRule& rule : order.reply_rules) wire::ToProto(rule, out.add_reply_rules());
+  for (const PlacedAutomation& placed : order.automation) {
+    v1::PlacedAutomation& to = *out.add_automation();
+    to.set_index(placed.index);
+    wire::ToProto(placed.rule, to.mutable_rule());
+  }
   return out;
 }
 

@@ -8,6 +8,9 @@
 namespace sluice::scheduler {
 
 EgressHello FromProto(const v1::Hello& hello);
+std::vector<RoomAt> FromProto(const v1::Rooms& rooms);
+// As constraints without an id; those whose value is empty have ended.
+std::vector<Constraint> FromProto(const v1::Reactions& reactions, const std::string& egress, Instant now);
 // Moves the strings out.
 DeliverInput FromProto(v1::DeliverRequest& request);
 // Appends; contents longer than a chunk become several, in order.

@@ -89,6 +89,7 @@ class Port final : public EgressPort, public std::enable_shared_from_this<Port> 
   void SendShards(const std::vector<int>& shards) override;
   void SendRecall(int64_t number, const std::string& source, const std::vector<RecalledEntry>& entries) override;
   void Close() override;
+  void SendReactionsKept(int64_t through);
 
   void SendTrace(const v1::TraceOrder& order);
   void AttachControl(ControlStream* stream) { control_ = stream; }
@@ -262,6 +263,12 @@ void Port::SendShaping(int64_t number, const ShapingOrder& order) {
   SendControl(std::move(message));
 }
 
+void Port::SendReactionsKept(int64_t through) {
+  v1::ControlResponse message;
+  message.mutable_reactions_kept()->set_through(through);
+  SendControl(std::move(message));
+}
+
 void Port::SendShards(const std::vector<int>& shards) {
   v1::ControlResponse message;
   message.mutable_shards()->mutable_shards()->Add(shards.begin(), shards.end());
@@ -339,6 +346,15 @@ void ControlStream::OnReadDone(bool ok) {
   } else if (request_.has_assignment_result()) {
     const v1::AssignmentResult& result = request_.assignment_result();
     face_.events_.assignment_result(egress_id_, result.source(), result.epoch(), result.bound(), result.error());
+  } else if (request_.has_rooms()) {
+    face_.mailbox_.Post([&core = face_.core_, link = link_, rooms = FromProto(request_.rooms())] {
+      core.OnRooms(link->session, rooms);
+    });
+  } else if (request_.has_reactions()) {
+    const auto& reactions = request_.reactions().reactions();
+    const int64_t through = reactions.empty() ? 0 : reactions.rbegin()->number();
+    face_.events_.reactions(FromProto(request_.reactions(), egress_id_, SystemClock().Now()),
+                            [port = link_->port, through] { port->SendReactionsKept(through); });
   } else if (request_.has_tls_results()) {
     face_.events_.tls_results(RowsOf(*request_.mutable_tls_results()));
   } else if (request_.has_trace()) {

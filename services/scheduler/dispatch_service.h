@@ -30,6 +30,8 @@ struct DispatchEvents {
                      const std::string& error)>
       assignment_result;
   std::function<void(std::vector<storage::TlsResultRow>)> tls_results;
+  // `kept` is called when all of them are committed, from any thread.
+  std::function<void(std::vector<Constraint> reactions, std::function<void()> kept)> reactions;
   std::function<void(const v1::TraceLines&)> trace;
 };
 

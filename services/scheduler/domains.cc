@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "policy/shaping.h"
 #include "policy/site.h"
 
 namespace sluice::scheduler {
@@ -14,6 +15,12 @@ constexpr auto kMostFresh = std::chrono::hours(24);
 constexpr auto kFailureFresh = std::chrono::seconds(15);
 
 }  // namespace
+
+// A hash: names of sites come and go by the million, and two that meet would only share their room.
+uint64_t LimitGroupOf(std::string_view provider, std::string_view site) {
+  if (!HasLimitsPerSite(provider)) return std::hash<std::string_view>{}(provider);
+  return std::hash<std::string>{}(Cat(provider, "\n", site));
+}
 
 uint32_t Domains::Number(std::string_view domain) {
   const uint32_t number = names_.Number(domain);
@@ -61,11 +68,13 @@ void Domains::Classify(Site& site) {
   if (site.smart_host != nullptr) {
     site.provider = "smart_host";
     site.provider_number = providers_.Number(site.provider);
+    site.limit_group = LimitGroupOf(site.provider, site.name);
     return;
   }
   site.provider = catalogue_.ProviderOf(site.mx);
   site.provider_number = providers_.Number(site.provider);
   site.name = SiteName(site.domain, site.mx, site.provider);
+  site.limit_group = LimitGroupOf(site.provider, site.name);
 }
 
 void Domains::Reclassify() {

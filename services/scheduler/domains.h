@@ -46,6 +46,8 @@ struct Site {
   std::string name;
   std::string provider;
   uint32_t provider_number = 0;
+  // Sites with the same one share the limits of a source (policy/shaping.h): LimitGroupOf of their names.
+  uint64_t limit_group = 0;
   std::vector<std::string> hosts;  // In the order to try; equals were shuffled at resolution.
   std::string domain;              // The first that led here.
   std::vector<MxHost> mx;          // By preference and name.
@@ -53,6 +55,9 @@ struct Site {
   uint32_t domains = 0;            // That point here.
   uint32_t flights = 0;            // Entries in flight to it.
 };
+
+// What limits are counted for: the provider, or the site where each counts for itself.
+uint64_t LimitGroupOf(std::string_view provider, std::string_view site);
 
 // Not thread-safe.
 class Domains {

@@ -68,6 +68,31 @@ bool Fleet::AnyCreditFor(uint32_t tenant) const {
                      [&](const Egress& e) { return e.HasCredit() && e.HasCreditFor(tenant); });
 }
 
+void Fleet::LeaveRoom(uint16_t source, uint64_t group) {
+  const auto it = rooms_.find({source, group});
+  if (it == rooms_.end()) return;
+  --it->second.in_flight;
+  if (it->second.in_flight <= 0 && !it->second.most) rooms_.erase(it);
+}
+
+void Fleet::SetRoom(uint16_t source, uint64_t group, std::optional<int64_t> most) {
+  Room& room = rooms_[{source, group}];
+  room.most = most;
+  if (!most && room.in_flight <= 0) rooms_.erase({source, group});
+}
+
+void Fleet::ForgetRooms(EgressNumber egress) {
+  absl::erase_if(rooms_, [&](auto& item) {
+    if (sources_[item.first.first].egress != egress) return false;
+    item.second.most.reset();
+    return item.second.in_flight <= 0;
+  });
+}
+
+void Fleet::SlowStart() {
+  for (auto& [key, path] : paths_) path.window = std::min(path.window, Path::kFirst);
+}
+
 void Fleet::ForgetSite(uint32_t site) {
   for (uint16_t source = 0; source < sources_.size(); ++source) paths_.erase(Key(source, site));
 }

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -121,6 +123,12 @@ struct Path {
   }
 };
 
+// Entries of one source in flight that limits of its egress count together, and how many of them it can use.
+struct Room {
+  int64_t in_flight = 0;
+  std::optional<int64_t> most = {};  // Absent = nothing limits them.
+};
+
 // Not thread-safe.
 class Fleet {
  public:
@@ -136,9 +144,22 @@ class Fleet {
   Path& path(uint16_t source, uint32_t site) { return paths_[Key(source, site)]; }
   // Forgets a path that is idle, unless it is one that fails or, of not too many, one that delivers.
   void Settle(uint16_t source, uint32_t site);
+  // Paths that held much begin small again.
+  void SlowStart();
   // The number will name another site.
   void ForgetSite(uint32_t site);
   size_t path_count() const { return paths_.size(); }
+
+  // `group`: see Site::limit_group.
+  bool HasRoom(uint16_t source, uint64_t group) const {
+    const auto it = rooms_.find({source, group});
+    return it == rooms_.end() || !it->second.most || it->second.in_flight < *it->second.most;
+  }
+  void EnterRoom(uint16_t source, uint64_t group) { ++rooms_[{source, group}].in_flight; }
+  void LeaveRoom(uint16_t source, uint64_t group);
+  void SetRoom(uint16_t source, uint64_t group, std::optional<int64_t> most);
+  // It says anew what limits its sources.
+  void ForgetRooms(EgressNumber egress);
 
   bool CanSend(uint16_t source) const {
     const Source& s = sources_[source];
@@ -170,6 +191,7 @@ class Fleet {
   std::vector<Source> sources_;
   absl::flat_hash_map<std::string, uint16_t> source_numbers_;
   absl::flat_hash_map<uint64_t, Path> paths_;
+  absl::flat_hash_map<std::pair<uint16_t, uint64_t>, Room> rooms_;
 };
 
 }  // namespace sluice::scheduler

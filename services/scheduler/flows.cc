@@ -4,6 +4,9 @@
 #include <utility>
 
 namespace sluice::scheduler {
+namespace {
+constexpr size_t kLimitsPerTurn = 64;
+}
 
 Flows::LaneNumber Flows::LaneOf(const FlowKey& key) {
   const Lane lane{.tenant = key.tenant,
@@ -88,7 +91,7 @@ Flows::Turn Flows::Next() {
   return {};
 }
 
-void Flows::Served(int count, Parked why, uint32_t provider) {
+void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provider) {
   const FlowNumber number = std::exchange(turn_, kNoFlow);
   Flow& flow = flows_[number];
   const LaneNumber lane = flow.lane;
@@ -124,6 +127,12 @@ void Flows::Served(int count, Parked why, uint32_t provider) {
     case Parked::kPool:
       parked_pool_.push_back(number);
       break;
+    case Parked::kLimit: {
+      auto [group, fresh] = parked_limit_.try_emplace(limit_group);
+      if (fresh) limit_turns_.push_back(limit_group);
+      group->second[lanes_[lane].pool].push_back(number);
+      break;
+    }
     case Parked::kConstraint:
       parked_constraint_.push_back(number);
       break;
@@ -158,6 +167,35 @@ void Flows::WakeProbes(int64_t most) {
   for (; most > 0 && !parked_probe_.empty(); --most) {
     Wake(parked_probe_.front(), Parked::kProbe);
     parked_probe_.pop_front();
+  }
+}
+
+void Flows::WakeLimit(uint64_t group, int64_t count) {
+  const auto it = parked_limit_.find(group);
+  if (it == parked_limit_.end()) return;
+  for (auto& [pool, numbers] : it->second) {
+    for (int64_t left = count; left > 0 && !numbers.empty();) {
+      const FlowNumber number = numbers.front();
+      numbers.pop_front();
+      if (!flows_[number].in_use || flows_[number].parked != Parked::kLimit) continue;
+      Wake(number, Parked::kLimit);
+      --left;
+    }
+  }
+  std::erase_if(it->second, [](const auto& item) { return item.second.empty(); });
+}
+
+void Flows::WakeSomeLimits() {
+  for (size_t left = std::min(limit_turns_.size(), kLimitsPerTurn); left > 0; --left) {
+    const uint64_t group = limit_turns_.front();
+    limit_turns_.pop_front();
+    WakeLimit(group, 1);
+    const auto it = parked_limit_.find(group);
+    if (it->second.empty()) {
+      parked_limit_.erase(it);
+    } else {
+      limit_turns_.push_back(group);
+    }
   }
 }
 

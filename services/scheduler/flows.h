@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -34,6 +35,7 @@ enum class Parked : uint8_t {
   kPath,    // Flow: its site's paths are full.
   kProbe,   // Flow: enough is in flight on paths that have yet to deliver.
   kPool,    // Flow: no member of its pool can send.
+  kLimit,   // Flow: limits of the sources that could send let no more of it begin soon.
   kConstraint,  // Flow: constraints hold it, or all of its pool that could send.
   kGrant,   // Flow: grants are being drawn.
   kWarmup,  // Flow: its pool's warming sources have no allowance now.
@@ -53,13 +55,17 @@ class Flows {
   Turn Next();
   FlowKey Key(FlowNumber number) const;
   EntryList& Ready(FlowNumber number) { return flows_[number].ready; }
-  // `count` entries were taken off Ready of the flow of Next; whatever it waits for now.
-  void Served(int count, Parked why, uint32_t provider = 0);
+  // `count` entries were taken off Ready of the flow of Next; whatever it waits for now, at `limit_group` where that is a limit.
+  void Served(int count, Parked why, uint64_t limit_group = 0, uint32_t provider = 0);
 
   // At most `most` lanes, first come first.
   void WakeCredit(int64_t most);
   void WakeProbes(int64_t most);
   void WakeSite(uint32_t site);
+  // There is room for `count` more of the group: so many flows of each pool, first come first.
+  void WakeLimit(uint64_t group, int64_t count);
+  // Of some groups a turn, in turns: who was woken for room may have had another reason not to use it.
+  void WakeSomeLimits();
   // Somebody can send again: whatever the members waited for.
   void WakePools();
   void WakeConstraints();
@@ -133,6 +139,9 @@ class Flows {
   std::vector<FlowNumber> parked_grant_;
   static constexpr size_t kRanks = 8;  // Priority, then engagement.
   absl::flat_hash_map<uint64_t, std::array<std::deque<FlowNumber>, kRanks>> parked_warmup_;  // By pool and provider.
+  // By group and pool. A group is in limit_turns_ while it is here.
+  absl::flat_hash_map<uint64_t, std::map<uint32_t, std::deque<FlowNumber>>> parked_limit_;
+  std::deque<uint64_t> limit_turns_;
   std::vector<LaneNumber> parked_tenant_;
   std::vector<uint32_t> parked_rate_;  // Tenants.
   absl::flat_hash_map<uint32_t, std::vector<FlowNumber>> parked_site_;

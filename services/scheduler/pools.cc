@@ -80,12 +80,13 @@ bool Pools::Reaches(uint32_t from, uint32_t to) const {
   return false;
 }
 
-Parked Pools::WhyBusy(uint16_t source, uint32_t site, uint32_t tenant) {
+Parked Pools::WhyBusy(uint16_t source, const Target& target) {
   const Egress& egress = fleet_.egress(fleet_.source(source).egress);
   if (!egress.HasCredit()) return Parked::kCredit;
-  if (!egress.HasCreditFor(tenant)) return Parked::kTenant;
-  if (!fleet_.PathHasRoom(source, site)) return Parked::kPath;
-  return egress.free_probes() > 0 || fleet_.PathIsProven(source, site) ? Parked::kNot : Parked::kProbe;
+  if (!egress.HasCreditFor(target.tenant)) return Parked::kTenant;
+  if (!fleet_.HasRoom(source, target.limit_group)) return Parked::kLimit;
+  if (!fleet_.PathHasRoom(source, target.site)) return Parked::kPath;
+  return egress.free_probes() > 0 || fleet_.PathIsProven(source, target.site) ? Parked::kNot : Parked::kProbe;
 }
 
 bool Pools::IsWarming(uint32_t number) const {
@@ -93,13 +94,13 @@ bool Pools::IsWarming(uint32_t number) const {
   return std::any_of(sources.begin(), sources.end(), [&](uint16_t source) { return allowances_.IsWarming(source); });
 }
 
-Choice Pools::Pick(uint32_t number, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now, IsHeld is_held) {
+Choice Pools::Pick(uint32_t number, const Target& target, uint16_t last_source, Instant now, IsHeld is_held) {
   // Refused for its warming address: the overflow is next.
   if (last_source == kMovesOn && pools_[number].overflow != kNoPool) number = pools_[number].overflow;
   Choice first;
   bool lacked = false;
   for (int step = 0; step < kLongestOverflow && number != kNoPool; ++step) {
-    Choice choice = PickFrom(number, provider, site, tenant, last_source, now, is_held);
+    Choice choice = PickFrom(number, target, last_source, now, is_held);
     choice.overflowed = lacked && choice.source != kNoSource;
     if (step == 0) first = choice;
     if (choice.parked == Parked::kPool) return first;
@@ -110,10 +111,10 @@ Choice Pools::Pick(uint32_t number, ProviderName provider, uint32_t site, uint32
   return first;
 }
 
-Choice Pools::PickFrom(uint32_t number, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now, IsHeld is_held) {
+Choice Pools::PickFrom(uint32_t number, const Target& target, uint16_t last_source, Instant now, IsHeld is_held) {
   Pool& pool = pools_[number];
   eligible_.assign(pool.sources.size(), 0);
-  bool can_send = false, held = false, lacks_allowance = false;
+  bool can_send = false, held = false, lacks_allowance = false, limited = false;
   for (size_t i = 0; i < pool.sources.size(); ++i) {
     const uint16_t source = pool.sources[i];
     if (pool.members[i].weight <= 0 || !fleet_.CanSend(source)) continue;
@@ -121,25 +122,30 @@ Choice Pools::PickFrom(uint32_t number, ProviderName provider, uint32_t site, ui
       held = true;
       continue;
     }
-    const Allowance allowance = allowances_.Look(source, provider.number, provider.name, now);
+    const Allowance allowance = allowances_.Look(source, target.provider, target.provider_name, now);
     if (allowance == Allowance::kNone) {
       lacks_allowance = true;
       continue;
     }
     can_send = true;
-    if (source == last_source && allowance != Allowance::kAsking && WhyBusy(source, site, tenant) == Parked::kNot) return {.source = source, .pool = number};
-    eligible_[i] = fleet_.PathHasRoom(source, site) || !fleet_.PathFails(source, site) ? 1 : 0;
+    if (source == last_source && allowance != Allowance::kAsking && WhyBusy(source, target) == Parked::kNot) {
+      return {.source = source, .pool = number};
+    }
+    const bool has_room = fleet_.HasRoom(source, target.limit_group);
+    limited = limited || !has_room;
+    eligible_[i] = has_room && (fleet_.PathHasRoom(source, target.site) || !fleet_.PathFails(source, target.site)) ? 1 : 0;
   }
-  const auto [it, fresh] = pool.turns.try_emplace(provider.number);
+  const auto [it, fresh] = pool.turns.try_emplace(target.provider);
   Pool::Turn& turn = it->second;
   if (fresh) turn.rotation = Rotation(std::span<const RotationMember>(pool.members));
   if (turn.waiting < 0 || eligible_[static_cast<size_t>(turn.waiting)] == 0) {
     turn.waiting = turn.rotation.Pick(std::span<const uint8_t>(eligible_));
   }
-  if (turn.waiting < 0) return {.parked = can_send ? Parked::kPath : lacks_allowance ? Parked::kWarmup : held ? Parked::kConstraint : Parked::kPool};
+  if (turn.waiting < 0 && can_send) return {.parked = limited ? Parked::kLimit : Parked::kPath};
+  if (turn.waiting < 0) return {.parked = lacks_allowance ? Parked::kWarmup : held ? Parked::kConstraint : Parked::kPool};
   const uint16_t source = pool.sources[static_cast<size_t>(turn.waiting)];
-  if (const Parked why = WhyBusy(source, site, tenant); why != Parked::kNot) return {.parked = why};
-  if (allowances_.Look(source, provider.number, provider.name, now) == Allowance::kAsking) return {.parked = Parked::kGrant};
+  if (const Parked why = WhyBusy(source, target); why != Parked::kNot) return {.parked = why};
+  if (allowances_.Look(source, target.provider, target.provider_name, now) == Allowance::kAsking) return {.parked = Parked::kGrant};
   turn.waiting = -1;
   return {.source = source, .pool = number};
 }

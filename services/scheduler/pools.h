@@ -23,9 +23,11 @@ struct Choice {
   Parked parked = Parked::kNot;    // Why there is none.
   bool overflowed = false;         // For want of an allowance.
 };
-struct ProviderName {
-  uint32_t number = 0;
-  std::string_view name;
+// Where an entry goes, and whose it is.
+struct Target {
+  uint32_t provider = 0, site = 0, tenant = 0;
+  std::string_view provider_name;
+  uint64_t limit_group = 0;
 };
 
 // Something keeps `source` back from what is about to leave through `pool`: a constraint.
@@ -51,8 +53,8 @@ class Pools {
   // A retry keeps its source while that can send; else smooth weighted rotation over the members that can. A member that is
   // only busy keeps its turn, so that weights hold under load; one that is held, whose path fails, that has no allowance
   // or cannot send, drops out until it recovers: then reserves step in, and where all who could send are held or without
-  // allowance, the overflow.
-  Choice Pick(uint32_t pool, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now, IsHeld is_held);
+  // allowance, the overflow. One whose limits have no room (`limit_group` of the site) drops out, too, so that it holds nobody up.
+  Choice Pick(uint32_t pool, const Target& target, uint16_t last_source, Instant now, IsHeld is_held);
 
   struct Member {
     uint16_t source = kNoSource;
@@ -87,9 +89,8 @@ class Pools {
   };
   uint32_t NumberOf(const std::string& name);
   void Fill(Pool& pool, const PoolPolicy& given);
-  Choice PickFrom(uint32_t number, ProviderName provider, uint32_t site, uint32_t tenant, uint16_t last_source, Instant now,
-                  IsHeld is_held);
-  Parked WhyBusy(uint16_t source, uint32_t site, uint32_t tenant);
+  Choice PickFrom(uint32_t number, const Target& target, uint16_t last_source, Instant now, IsHeld is_held);
+  Parked WhyBusy(uint16_t source, const Target& target);
 
   Fleet& fleet_;
   Allowances& allowances_;

@@ -16,6 +16,7 @@
 #include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
 #include "scheduler/core_loop.h"
+#include "scheduler/control/reaction_keeper.h"
 #include "scheduler/dispatch_service.h"
 #include "scheduler/intake_service.h"
 #include "scheduler/lease_keeper.h"
@@ -210,7 +211,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
-  WorkerThread tls_writer;
+  WorkerThread writer;
   TraceHub traces;
   const auto dispatch = MakeDispatchFace(
       core, mailbox, log, incarnation,
@@ -220,7 +221,17 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
          control.OnAssignmentResult(egress, source, epoch, bound, error);
        },
        .tls_results = [&](std::vector<storage::TlsResultRow> rows) {
-         tls_writer.Post([&, rows = std::move(rows)] { Store(*tls_results, rows, log); });
+         writer.Post([&, rows = std::move(rows)] { Store(*tls_results, rows, log); });
+       },
+       .reactions = [&](std::vector<Constraint> reactions, std::function<void()> kept) {
+         writer.Post([&, reactions = std::move(reactions), kept = std::move(kept)] {
+           if (const absl::Status status = KeepReactions(*constraints, reactions); !status.ok()) {
+             log.Warn("reactions_not_kept", {{"error", View(status.message())}});
+             return;
+           }
+           kept();
+           control.Hurry();
+         });
        },
        .trace = [&](const v1::TraceLines& lines) { traces.Spread(lines); }});
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "mail/policy_document.h"
 #include "mail/signing_key.h"
+#include "policy/automation.h"
 #include "policy/shaping.h"
 
 namespace sluice::scheduler {
@@ -99,6 +101,7 @@ struct ShapingOrder {
   std::vector<PlacedRule> rules;
   std::vector<Constraint> constraints;
   std::vector<ReplyRule> reply_rules = {};
+  std::vector<PlacedAutomation> automation = {};
   friend bool operator==(const ShapingOrder&, const ShapingOrder&) = default;
 };
 
@@ -126,6 +129,12 @@ struct DeliverInput {
   std::vector<int64_t> content_needed;
   std::vector<int64_t> inventory;  // Begun, or with a report that was not acknowledged.
   bool inventory_complete = false;
+};
+
+// How much of one source to a provider, or a site, an egress can use at once.
+struct RoomAt {
+  std::string source, provider, site;
+  std::optional<int64_t> most;  // Absent = nothing limits it.
 };
 
 struct EgressHello {

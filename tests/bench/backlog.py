@@ -29,6 +29,8 @@ pools:
   - {name: warm, members: [{source: ip-11}, {source: ip-12}]}
 routes:
   - {match: {}, pool: warm}
+shaping:
+  - {match: {}, connection_rate: 100k/s}   # The sink is ours: no politeness is due.
 """
 
 MESSAGES = """

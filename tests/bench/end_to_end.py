@@ -10,7 +10,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
 from meter import cpu_us, family, memory_mb  # noqa: E402
-from trial import Failure, Trial, wait_for  # noqa: E402
+from trial import AT_FULL_SPEED, Failure, Trial, wait_for  # noqa: E402
 
 
 class Meter:
@@ -85,7 +85,7 @@ def main():
     print("%s, %d cores, preset %s, %d bytes a message" % (cpu, os.cpu_count(), args.preset, args.size))
     rate = 0
     with Trial(preset=args.preset, profile="bench") as trial:
-        trial.start(sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
+        trial.start(AT_FULL_SPEED, sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
         trial.key = trial.local.key("shop")
         size = ["--size", args.size]
         if args.only in (None, "idle"):

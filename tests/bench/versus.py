@@ -14,7 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
 from meter import Peak, Syncs, cpu_us, family, pss_mb  # noqa: E402
-from trial import SINK_HOST, Failure, Trial, free_ports, wait_for  # noqa: E402
+from trial import AT_FULL_SPEED, SINK_HOST, Failure, Trial, free_ports, wait_for  # noqa: E402
 
 JOURNALED = ("ext2/ext3", "xfs", "btrfs")
 SESSIONS = 20       # Of the injector into Postfix, and of Postfix into the sink.
@@ -191,7 +191,7 @@ def main():
     cpu = next(l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name"))
     print("%s, %d cores, %s, %d bytes a message, %d pairs" % (cpu, os.cpu_count(), kind, args.size, args.pairs))
     with Trial(preset=args.preset, profile="bench", directory=directory) as trial:
-        trial.start(sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
+        trial.start(AT_FULL_SPEED, sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
         trial.key = trial.local.key("shop")
         postfix, sluice = Postfix(trial, trial.local.smtp_port), Sluice(trial)
         try:

@@ -9,7 +9,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
 from load import Load  # noqa: E402
-from trial import Failure, Trial, wait_for  # noqa: E402
+from trial import AT_FULL_SPEED, Failure, Trial, wait_for  # noqa: E402
 
 KINDS = ["ingest", "scheduler", "standby", "postgres", "egress", "freeze", "rolling"]
 KILLS_A_ROUND = 3
@@ -146,7 +146,7 @@ def main():
     args = parser.parse_args()
     print("seed %d, %d rounds of %d messages" % (args.seed, args.rounds, args.messages))
     with Trial(preset=args.preset) as trial:
-        trial.start(sink={"recording": "none", "tokens": 2 * args.rounds * args.messages})
+        trial.start(AT_FULL_SPEED, sink={"recording": "none", "tokens": 2 * args.rounds * args.messages})
         trial.local.scheduler("scheduler-2")
         trial.local["egress"].config["schedulers"] = [s.config["dispatch.listen"] for s in trial.local.of("sluice-scheduler")]
         trial.local["egress"].stop()

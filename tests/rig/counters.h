@@ -30,8 +30,9 @@ enum class Count {
   kBareLf,               // command lines ended by a bare LF
   kSyntaxErrors,         // commands answered 500 to 555 for their form
   kTimeouts,             // connections closed for idleness
+  kMostOpen,             // connections open at once, at the most (summed over the sink's threads)
 };
-constexpr size_t kCountCount = 17;
+constexpr size_t kCountCount = 18;
 constexpr std::array<std::string_view, kCountCount> kCountNames = {"connected",
                                                                    "tls",
                                                                    "quit",
@@ -48,7 +49,8 @@ constexpr std::array<std::string_view, kCountCount> kCountNames = {"connected",
                                                                    "unoffered_pipelining",
                                                                    "bare_lf",
                                                                    "syntax_errors",
-                                                                   "timeouts"};
+                                                                   "timeouts",
+                                                                   "most_open"};
 
 using CountValues = std::array<uint64_t, kCountCount>;
 
@@ -59,12 +61,19 @@ class Counters {
     auto& value = values_[static_cast<size_t>(which)];
     value.store(value.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
+  void Opened() {
+    Add(Count::kConnected);
+    auto& most = values_[static_cast<size_t>(Count::kMostOpen)];
+    if (++open_ > most.load(std::memory_order_relaxed)) most.store(open_, std::memory_order_relaxed);
+  }
+  void Closed() { --open_; }
   uint64_t Get(Count which) const {
     return values_[static_cast<size_t>(which)].load(std::memory_order_relaxed);
   }
 
  private:
   std::array<std::atomic<uint64_t>, kCountCount> values_{};
+  uint64_t open_ = 0;  // Of the writing thread.
 };
 
 // The counters of one loop by source address; from the kMaxSources-th address on under "other".

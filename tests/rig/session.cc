@@ -15,8 +15,10 @@ Session::Session(SessionContext& context, Counters& counters, Peer peer)
       peer_(std::move(peer)),
       source_(Cat(peer_.source_ip, ":", peer_.source_port)),
       terms_(context.script->TermsFor(peer_)) {
-  counters_.Add(Count::kConnected);
+  counters_.Opened();
 }
+
+Session::~Session() { counters_.Closed(); }
 
 // ---- the connection's side -------------------------------------------------------------------
 

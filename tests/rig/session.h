@@ -64,6 +64,7 @@ class Session {
 
   // Both references outlive the session.
   Session(SessionContext& context, Counters& counters, Peer peer);
+  ~Session();
 
   // The banner; call once, first.
   Step Greet(Instant now);

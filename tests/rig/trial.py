@@ -41,6 +41,11 @@ routes:
   - {match: {stream: transactional}, pool: warm}
   - {match: {stream: marketing}, pool: new}
 """
+# The sink is ours: no politeness is due.
+AT_FULL_SPEED = POLICY + """
+shaping:
+  - {match: {}, connection_rate: 100k/s}
+"""
 
 RECORDS = ["*.d.test. MX 10 sink.test.", "null.test. MX 0 .", "sink.test. A " + SINK_HOST]
 

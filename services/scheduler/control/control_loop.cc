@@ -418,6 +418,7 @@ void ControlLoop::SendShaping(const Core::ConnectedEgress& egress, const std::ve
     if (IsLimit(constraint) && concerns(constraint.scope.source)) order.constraints.push_back(constraint);
   }
   order.reply_rules = policy_.reply_rules;
+  order.automation = PlacedAutomations(policy_);
   if (told.shaping == order) return;
   told.shaping = order;
   mailbox_.Post([&core = core_, id = egress.id, session = egress.session, order = std::move(order)] {

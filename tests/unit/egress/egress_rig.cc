@@ -88,6 +88,10 @@ void EgressRig::Shape(const std::vector<TrialSource>& sources) {
     rule.set_connections(trial.connections);
     rule.set_messages_per_connection(trial.messages_per_connection);
     rule.set_recipients_per_transaction(trial.recipients_per_transaction);
+    rule.set_rate(trial.rate);
+    // The shipped limit would be felt by tests of other things.
+    rule.set_connection_rate(trial.connection_rate.empty() ? "100k/s" : trial.connection_rate);
+    rule.set_bytes_rate(trial.bytes_rate);
   }
   scheduler_->Shape(shaping);
   SLUICE_CHECK(scheduler_->WaitUntil([&](const Heard& heard) {

@@ -51,6 +51,7 @@ struct TrialSource {
   int connections = 20;
   int messages_per_connection = 0;
   int recipients_per_transaction = 100;
+  std::string rate = {}, connection_rate = {}, bytes_rate = {};
 };
 
 class EgressRig {

@@ -140,6 +140,8 @@ void FakeScheduler::HearControl(const v1::ControlRequest& message) {
     heard_.assignment_results.push_back(message.assignment_result());
   }
   if (message.has_order_result()) heard_.orders_done.push_back(message.order_result().generation());
+  heard_.rooms.insert(heard_.rooms.end(), message.rooms().rooms().begin(), message.rooms().rooms().end());
+  heard_.reactions.insert(heard_.reactions.end(), message.reactions().reactions().begin(), message.reactions().reactions().end());
   if (message.has_drain()) heard_.is_draining = true;
 }
 

@@ -24,6 +24,8 @@ struct Heard {
   v1::Hello hello;
   std::vector<v1::AssignmentResult> assignment_results;
   std::vector<int64_t> orders_done;
+  std::vector<v1::Room> rooms;
+  std::vector<v1::Reaction> reactions;
   bool is_draining = false;
   std::set<uint64_t> begun;
   std::vector<v1::AttemptReport> reports;
