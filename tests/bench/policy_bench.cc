@@ -195,7 +195,8 @@ bool MeasureRoutes(const Size& size, const PolicyDocument& policy) {
 
 bool MeasurePicks(const Size& size, const PolicyDocument& policy) {
   Fleet fleet;
-  Pools pools(fleet);
+  Allowances allowances;
+  Pools pools(fleet, allowances);
   pools.SetPolicy(policy);
   for (int i = 0; i < 10; ++i) {
     const EgressNumber number = fleet.EgressOf(Cat("egress-", i));
@@ -213,6 +214,7 @@ bool MeasurePicks(const Size& size, const PolicyDocument& policy) {
     for (uint32_t site = 0; site < 10; ++site) fleet.path(fleet.SourceOf(source.name), site * 97).proven = true;
   }
   const auto is_held = [](uint32_t, uint16_t) { return false; };
+  const Instant now = SystemClock().Now();
   int64_t picked = 0;
   double took = 0;
   // The first round makes the rotations that there are under load.
@@ -223,7 +225,8 @@ bool MeasurePicks(const Size& size, const PolicyDocument& policy) {
     for (int i = 0; i < kDecisions; ++i) {
       at = at * 1'664'525U + 1'013'904'223U;
       const uint32_t pool = pools.Number(static_cast<int>(at / 16 % static_cast<uint32_t>(size.pools)));
-      picked += pools.Pick(pool, at / 32 % 10, at / 64 % 1'000, 1, kNoSource, is_held).source != kNoSource;
+      const Target target{.provider = at / 32 % 10, .site = at / 64 % 1'000, .tenant = 1, .provider_name = "other", .limit_group = 0};
+      picked += pools.Pick(pool, target, kNoSource, now, is_held).source != kNoSource;
     }
     if (warm) took = Now() - begin;
   }
