@@ -244,12 +244,14 @@ void AppendQuotedPrintable(std::string& out, std::string_view text) {
     }
     const bool is_blank = c == ' ' || c == '\t';
     const bool ends_line = rest.size() == 1 || rest.substr(1).starts_with("\r\n");
-    const bool is_plain = (c > ' ' && c < 0x7f && c != '=') || (is_blank && !ends_line);
-    const size_t size = is_plain ? 1 : 3;
-    if (used + size > kLine - (ends_line ? 0 : 1)) {
+    const bool is_safe = (c > ' ' && c < 0x7f && c != '=') || (is_blank && !ends_line);
+    if (used + (is_safe ? 1 : 3) > kLine - (ends_line ? 0 : 1)) {
       out += "=\r\n";
       used = 0;
     }
+    // No line may be taken for a boundary.
+    const bool is_plain = is_safe && !(used == 0 && rest.starts_with("--"));
+    const size_t size = is_plain ? 1 : 3;
     if (is_plain) {
       out += c;
     } else {

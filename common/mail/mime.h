@@ -51,7 +51,7 @@ inline constexpr size_t kMostMimeEntities = 500;
 
 // Nothing when it is none. Soft line breaks are joined, line ends stay.
 [[nodiscard]] std::optional<std::string> DecodeQuotedPrintable(std::string_view text);
-// Lines of at most 76 characters, all ASCII; CRLF stays a line end.
+// Lines of at most 76 characters, all ASCII, none like a boundary; CRLF stays a line end.
 void AppendQuotedPrintable(std::string& out, std::string_view text);
 // Lines of 76 characters, each with CRLF.
 void AppendBase64Lines(std::string& out, std::string_view bytes);

@@ -12,6 +12,7 @@ import coroutines  # noqa: E402
 import layers  # noqa: E402
 import metrics  # noqa: E402
 import policy_docs  # noqa: E402
+import rfc_table  # noqa: E402
 import size  # noqa: E402
 import sleeping  # noqa: E402
 
@@ -33,6 +34,20 @@ class LintTest(unittest.TestCase):
 
     def passes(self, lint, path, text):
         self.assertEqual(lint.check(self.tree({path: text})), [])
+
+
+class RfcTable(LintTest):
+    def table(self, shown_by):
+        return self.tree({"tests/README.md": "# Tests\n\n## What the RFCs ask\n\n| RFC, section | asks | shown by |\n| --- | --- | --- |\n"
+                                             "| 1 | x | %s |\n" % shown_by,
+                          "tests/dialogs/cases/says-it.dialog": "", "tests/scenario/it_is_so_test.py": "", "tests/fuzz/it_fuzz.cc": "",
+                          "tests/unit/a/it_test.cc": "TEST(ItTest, DoesThis) {}\n"})
+
+    def test_what_is_named_exists(self):
+        for good in ("D `says-it`; S `it_is…`; F `it`", "U `it_test` DoesThis, `it_test` DoesTh…", "not ours: nothing is relayed"):
+            self.assertEqual(list(rfc_table.check(self.table(good))), [], good)
+        for bad in ("D `says-that`", "S `it_was…`", "U `that_test`", "U `it_test` DoesThat", "F `that`", "fuzz `that`", ""):
+            self.assertEqual(len(list(rfc_table.check(self.table(bad)))), 1, bad)
 
 
 class Layers(LintTest):

@@ -127,6 +127,17 @@ TEST(MimeTest, QuotedPrintableThereAndBack) {
   EXPECT_FALSE(DecodeQuotedPrintable("=G1").has_value());
 }
 
+TEST(MimeTest, QuotedPrintableWritesNoBoundary) {
+  for (const std::string& text : {std::string("--b"), std::string("a\r\n--b\r\n-- \r\n"),
+                                  std::string(75, 'x') + "--b" + std::string(80, 'y') + "--"}) {
+    std::string coded;
+    AppendQuotedPrintable(coded, text);
+    EXPECT_EQ(DecodeQuotedPrintable(coded), text);
+    EXPECT_FALSE(coded.starts_with("--"));
+    EXPECT_EQ(coded.find("\n--"), std::string::npos) << coded;
+  }
+}
+
 TEST(MimeTest, DepthAndNumberOfPartsAreBounded) {
   std::string deep, wide = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
   for (int i = 0; i < 40; ++i) {
