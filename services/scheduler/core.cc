@@ -211,6 +211,9 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   retry_schedules_.emplace(policy);
   pools_.SetPolicy(policy);
   rates_.SetPolicy(policy, names_, clock_.Steady());
+  const bool had_ipv6 = families_.has_ipv6();
+  families_.SetPolicy(policy);
+  if (had_ipv6 || families_.has_ipv6()) LetGo(clock_.Now());
   // A pool keeps its number, so that a change of members alone moves nobody.
   std::vector<uint32_t> sites = SmartHostSites(policy);
   const bool same_routes = routing_.has_value() && routes_ == policy.routes && providers_ == policy.providers &&

@@ -42,6 +42,7 @@
 #include "scheduler/names.h"
 #include "scheduler/pools.h"
 #include "scheduler/sweep.h"
+#include "scheduler/families.h"
 #include "scheduler/tenant_rates.h"
 #include "scheduler/types.h"
 #include "scheduler/watermarks.h"
@@ -294,6 +295,11 @@ class Core {
   bool HoldsFlow(const FlowKey& key, Instant now) const;
   bool HoldsEntry(const Entry& entry, const FlowKey& key, Instant now) const;
   bool HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, uint16_t source, Instant now) const;
+  // Its address family does not do for this entry.
+  bool HasIpv4Member(uint32_t pool) const;
+  bool IsWrongFamily(const Entry& entry, uint32_t site, uint32_t pool, uint16_t source, Instant now) const;
+  // Learns from an attempt that found no IPv6 address. True: a source with the other family can take the entry at once.
+  bool LearnFamily(const AttemptReport& report, const InFlight& flight, Instant now);
   void KeepBack(Slot slot);
   // Lets what constraints held try again.
   void LetGo(Instant now);
@@ -346,6 +352,7 @@ class Core {
   Watermarks watermarks_;
   absl::flat_hash_map<int64_t, InFlight> in_flight_;
   TenantRates rates_;
+  Families families_;
   EntryList unrouted_;   // By the policy in force.
   EntryList kept_back_;  // By constraints that name a campaign or domain.
   EntryList to_file_;    // Of both: to be filed anew, some each turn.

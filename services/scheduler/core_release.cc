@@ -60,7 +60,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     const Choice choice = begun < allowed ? pools_.Pick(key.pool, domains_.site(key.site).provider_number, key.site,
                                                         key.tenant, entry.last_source, is_held)
                                           : Choice{.parked = Parked::kRate};
-    if (choice.parked == Parked::kConstraint && suspensions_.sources_see_entries()) {
+    if (choice.parked == Parked::kConstraint && (suspensions_.sources_see_entries() || families_.sees_domains())) {
       KeepBack(slot);  // Others of the flow may leave.
       ++served;
       continue;

@@ -89,8 +89,10 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     PutUnsettled(std::move(item));
     return;
   }
+  bool goes_elsewhere = false;
   if (has_flight) {
     const InFlight flight = it->second;
+    goes_elsewhere = current && LearnFamily(report, flight, now);
     if (flight.source != kNoSource) {
       Path& path = fleet_.path(flight.source, flight.site);
       if (FailedToReach(report)) {
@@ -123,9 +125,9 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     CoreMetrics::Add(metrics_.deferred);
     item.settlement.change = Change::kDefer;
     item.settlement.attempts = static_cast<int16_t>(entry.attempts + 1);
-    item.settlement.due_at = report.retry_after > Duration::zero()
-                                 ? std::min<Instant>(now + report.retry_after, FromTicks(entry.expires))
-                                 : RetryAt(entry, item.settlement, now);
+    const Duration told = goes_elsewhere ? Duration(std::chrono::seconds(1)) : report.retry_after;
+    item.settlement.due_at = told > Duration::zero() ? std::min<Instant>(now + told, FromTicks(entry.expires))
+                                                     : RetryAt(entry, item.settlement, now);
   }
   PutUnsettled(std::move(item));
 }

@@ -209,7 +209,7 @@ class CoreRig {
     return true;
   }
   void Report(const std::string& egress, const ReleasedEntry& entry, int disposition, int64_t number,
-              const std::string& stage = "body", Duration retry_after = {}) {
+              const std::string& stage = "body", Duration retry_after = {}, const std::string& enhanced_status = {}) {
     DeliverInput input;
     AttemptReport report;
     report.retry_after = retry_after;
@@ -221,6 +221,7 @@ class CoreRig {
     report.number = number;
     report.disposition = disposition;
     report.stage = stage;
+    report.enhanced_status = enhanced_status;
     input.reports.push_back(report);
     core.OnDeliver(sessions[egress], std::move(input));
   }
