@@ -230,10 +230,16 @@ std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
 }
 
 absl::Status ControlLoop::Round() {
+  const Instant begun = clock_.Now();
   RETURN_IF_ERROR(FollowConstraints());
-  round_at_ = clock_.Now();
   RETURN_IF_ERROR(FollowPolicy());
-  if (options_.warmup) RETURN_IF_ERROR(options_.warmup(policy_, has_control()));
+  // A plan that cannot be read stops its sources' mail, not the beat of everything else; who waits for us to act on warmup waits.
+  const absl::Status warmup = options_.warmup ? options_.warmup(policy_, has_control()) : absl::OkStatus();
+  if (warmup.ok()) {
+    round_at_ = begun;
+  } else {
+    log_.Warn("warmup_failed", {{"error", View(warmup.message())}});
+  }
   RETURN_IF_ERROR(suppressions_.Follow(suppression_store_, clock_.Steady()));
   RETURN_IF_ERROR(Beat());
   RETURN_IF_ERROR(RecordResults());
