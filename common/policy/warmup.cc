@@ -66,15 +66,15 @@ struct Verdict {
   std::string_view why;
 };
 
-Verdict Worst(const Sample& sample, std::string_view provider, Opinion opinion, const WarmupThresholds& t) {
+Verdict Worst(const Sample& sample, std::string_view provider, Standing standing, const WarmupThresholds& t) {
   const WarmupCounts& c = sample.counts;
-  if (opinion == Opinion::kListed) return {WarmupDecision::kSuspend, "listed"};
+  if (standing == Standing::kListed) return {WarmupDecision::kSuspend, "listed"};
   const bool enough = c.attempted >= t.least_sample;
   if (enough && WilsonLower(c.complained, c.attempted, kSure) > t.complaint_stop) {
     return {WarmupDecision::kSuspend, "complaints"};
   }
-  if (opinion == Opinion::kTrap) return {WarmupDecision::kRegress, "trap"};
-  if (opinion == Opinion::kRed) return {WarmupDecision::kRegress, "snds"};
+  if (standing == Standing::kTrap) return {WarmupDecision::kRegress, "trap"};
+  if (standing == Standing::kRed) return {WarmupDecision::kRegress, "snds"};
   if (!enough) return {WarmupDecision::kHold, "sample"};
   const bool microsoft = IsMicrosoft(provider);
   const std::array<std::pair<Grade, std::string_view>, 3> grades = {{
@@ -90,7 +90,7 @@ Verdict Worst(const Sample& sample, std::string_view provider, Opinion opinion, 
   for (const auto& [grade, why] : grades) {
     if (grade == Grade::kBetween) return {WarmupDecision::kHold, why};
   }
-  if (opinion == Opinion::kYellow) return {WarmupDecision::kHold, "snds"};
+  if (standing == Standing::kYellow) return {WarmupDecision::kHold, "snds"};
   return {WarmupDecision::kAdvance, "clean"};
 }
 
@@ -255,7 +255,7 @@ void SuspendWarmup(WarmupState& state, Duration first, Instant now) {
 }
 
 Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const WarmupState& state, std::span<const WarmupDay> days,
-                   Opinion opinion, int64_t today, Instant now, const WarmupThresholds& thresholds) {
+                   Standing standing, int64_t today, Instant now, const WarmupThresholds& thresholds) {
   if (state.phase == WarmupPhase::kCold) return Start(state, today);
   Judgement out{.decision = WarmupDecision::kHold, .state = state, .why = "traffic", .evidence = "nothing was sent"};
   const bool is_new = !days.empty() && days.back().day > state.judged_day && days.back().counts.attempted > 0;
@@ -275,7 +275,7 @@ Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const Warm
     return out;
   }
   const Sample sample = SampleOf(days, thresholds);
-  const Verdict verdict = Worst(sample, provider, opinion, thresholds);
+  const Verdict verdict = Worst(sample, provider, standing, thresholds);
   out.decision = verdict.decision;
   out.why = verdict.why;
   out.evidence = Evidence(sample.counts, days.back().cap, sample.days);
@@ -283,7 +283,7 @@ Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const Warm
   return out;
 }
 
-Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, Opinion opinion,
+Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, Standing standing,
                       Instant now, const WarmupThresholds& t) {
   Judgement out{.decision = WarmupDecision::kNone, .state = state, .why = {}, .evidence = Evidence(recent, {}, 1)};
   if (state.phase == WarmupPhase::kCold || (state.suspended_until && now < *state.suspended_until)) return out;
@@ -292,11 +292,11 @@ Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, cons
     out.why = why;
     SuspendWarmup(out.state, first, now);
   };
-  if (last_hour.blocked >= t.blocks_an_hour || opinion == Opinion::kListed) {
-    out.evidence = Cat(last_hour.blocked, " replies within the hour refused the address", opinion == Opinion::kListed ? ", listed" : "");
+  if (last_hour.blocked >= t.blocks_an_hour || standing == Standing::kListed) {
+    out.evidence = Cat(last_hour.blocked, " replies within the hour refused the address", standing == Standing::kListed ? ", listed" : "");
     if (out.state.phase == WarmupPhase::kWarm) out.state.phase = WarmupPhase::kRewarming;
     out.state.stage = 1;
-    suspend(opinion == Opinion::kListed ? "listed" : "blocked", kSuspensions[2]);
+    suspend(standing == Standing::kListed ? "listed" : "blocked", kSuspensions[2]);
     return out;
   }
   if (recent.attempted < t.least_sample) return out;

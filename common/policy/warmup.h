@@ -65,7 +65,7 @@ struct WarmupDay {
 };
 
 // What others say of the address (blocklists, SNDS).
-enum class Opinion : uint8_t { kNone, kYellow, kRed, kTrap, kListed };
+enum class Standing : uint8_t { kNone, kYellow, kRed, kTrap, kListed };
 
 enum class WarmupDecision : uint8_t { kNone, kStart, kAdvance, kHold, kRegress, kSuspend, kSlow, kDecay, kGuard };
 std::string_view ToString(WarmupDecision decision);
@@ -93,11 +93,11 @@ struct WarmupThresholds {
 // The day that begins: `days` are the closed days known, oldest first; those after `state.judged_day` have not been judged. Applies
 // the start, idle decay, then the verdict on the last closed day.
 Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const WarmupState& state, std::span<const WarmupDay> days,
-                   Opinion opinion, int64_t today, Instant now, const WarmupThresholds& thresholds = {});
+                   Standing standing, int64_t today, Instant now, const WarmupThresholds& thresholds = {});
 
 // At least each minute: `recent` is what was counted since the last reaction of this day, `last_hour` within the hour. kNone, kSlow
 // (halve what is left of the day) or kSuspend.
-Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, Opinion opinion,
+Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, Standing standing,
                       Instant now, const WarmupThresholds& thresholds = {});
 
 // Attempts that `state` may make on a day; none = no cap. Suspended, cold: 0. A warm address whose volume has collapsed gets a soft

@@ -314,7 +314,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .feedback = feedback_intake,
                                      .reputation = reputation_admin,
                                     .clock = clock,
-                                    .warmup = &warmup_admin});
+                                    .warmup = warmup_admin});
   const auto tls_reports = MakeTlsReportFace(*tls_results);
   const auto tracing = MakeTraceFace(traces);
   ASSIGN_OR_RETURN(const auto admin_server, Serve(options.admin_listen, options.admin,

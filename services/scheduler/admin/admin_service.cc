@@ -19,13 +19,6 @@
 #include "wire/status.h"
 #include "wire/unary_reply.h"
 
-// A verb of a later version: says so instead of nothing.
-#define SLUICE_LATER(Method)                                                                     \
-  grpc::ServerUnaryReactor* Method(grpc::CallbackServerContext* context,                         \
-                                   const v1::Method##Request*, v1::Method##Response*) override { \
-    return Later(context, #Method);                                                              \
-  }
-
 namespace sluice::scheduler {
 namespace {
 
@@ -268,19 +261,16 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   }
 
   Reactor* GetWarmup(Context* context, const v1::GetWarmupRequest* request, v1::GetWarmupResponse* response) override {
-    if (warmup_ == nullptr) return Later(context, "GetWarmup");
-    return Run(context, [=, this] { return scheduler::GetWarmup(*warmup_, *request, response); });
+    return Run(context, [=, this] { return scheduler::GetWarmup(warmup_, *request, response); });
   }
 
   Reactor* UpdateWarmup(Context* context, const v1::UpdateWarmupRequest* request, v1::UpdateWarmupResponse* response) override {
-    if (warmup_ == nullptr) return Later(context, "UpdateWarmup");
-    return Run(context, [=, this] { return scheduler::UpdateWarmup(*warmup_, ActorOf(*context, ""), *request, response); });
+    return Run(context, [=, this] { return scheduler::UpdateWarmup(warmup_, ActorOf(*context, ""), *request, response); });
   }
 
   Reactor* ListWarmupEvents(Context* context, const v1::ListWarmupEventsRequest* request,
                             v1::ListWarmupEventsResponse* response) override {
-    if (warmup_ == nullptr) return Later(context, "ListWarmupEvents");
-    return Run(context, [=, this] { return scheduler::ListWarmupEvents(*warmup_, *request, response); });
+    return Run(context, [=, this] { return scheduler::ListWarmupEvents(warmup_, *request, response); });
   }
 
  private:
@@ -302,13 +292,6 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     return reactor;
   }
 
-  static Reactor* Later(Context* context, std::string_view method) {
-    Reactor* const reactor = context->DefaultReactor();
-    wire::UnaryReply(reactor).Finish(absl::UnimplementedError(
-        Cat("AdminService.", method, " is not in this version of Sluice")));
-    return reactor;
-  }
-
   PolicyAdmin& policy_;
   KeyAdmin& keys_;
   StatusAdmin& overview_;
@@ -319,7 +302,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   const storage::FeedbackIntake& feedback_;
   ReputationAdmin& reputation_;
   const Clock& clock_;
-  WarmupAdmin* const warmup_;
+  WarmupAdmin& warmup_;
   std::atomic<int> waiting_{0};
   // Last: its work uses what stands above.
   ThreadPool threads_;

@@ -38,7 +38,7 @@ struct AdminVerbs {
   const storage::FeedbackIntake& feedback;
   ReputationAdmin& reputation;
   const Clock& clock;
-  WarmupAdmin* warmup = nullptr;  // Null: its verbs are not served.
+  WarmupAdmin& warmup;
 };
 
 // The server must be drained before the face is destroyed; what was taken is finished then. The

@@ -102,7 +102,7 @@ absl::Status WarmupKeeper::JudgeDays() {
     if (!IsDue(row, day_.day) || plan == nullptr) continue;
     if (row.suspended_until && *row.suspended_until <= day_.now) row.suspended_until.reset();
     const std::vector<WarmupDay> days = book_.Days(row.address, row.provider, day_.day);
-    changes.push_back(Decide(row, JudgeDay(*plan, row.provider, StateOf(row), days, Opinion::kNone, day_.day, day_.now)));
+    changes.push_back(Decide(row, JudgeDay(*plan, row.provider, StateOf(row), days, Standing::kNone, day_.day, day_.now)));
   }
   RETURN_IF_ERROR(Write(changes));
   return ledger_.Trim(day_.day - kDaysKept);
@@ -226,7 +226,7 @@ absl::Status WarmupKeeper::JudgeMinutes() {
     }
     while (seen.blocked.size() > 1 && day_.now - seen.blocked[1].first > kBlocksWithin) seen.blocked.erase(seen.blocked.begin());
     const WarmupCounts hour{.blocked = counts.blocked - seen.blocked.front().second};
-    const Judgement judgement = JudgeMinute(StateOf(row), counts - seen.since, hour, Opinion::kNone, day_.now);
+    const Judgement judgement = JudgeMinute(StateOf(row), counts - seen.since, hour, Standing::kNone, day_.now);
     if (judgement.decision == WarmupDecision::kNone) {
       if (day_.now - seen.blocked.back().first >= kBlocksSeenEvery) seen.blocked.emplace_back(day_.now, counts.blocked);
       continue;

@@ -23,8 +23,8 @@ WarmupDay Day(int64_t cap, int64_t day = kToday - 1) {
   return {.day = day, .cap = cap, .counts = {.attempted = cap, .accepted = cap}};
 }
 Judgement Judge(const WarmupState& state, std::vector<WarmupDay> days, std::string_view provider = "google",
-                Opinion opinion = Opinion::kNone) {
-  return JudgeDay(Default(), provider, state, days, opinion, kToday, kNow);
+                Standing standing = Standing::kNone) {
+  return JudgeDay(Default(), provider, state, days, standing, kToday, kNow);
 }
 
 // ---- plans --------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ TEST(WarmupTest, MicrosoftsDeferralsWeighMore) {
 TEST(WarmupTest, ManyComplaintsOrAListingSuspendADayAndBeginAgain) {
   WarmupDay day = Day(4'000);
   day.counts.complained = 60;
-  for (const Judgement& out : {Judge(At(6), {day}), Judge(At(6), {Day(4'000)}, "google", Opinion::kListed)}) {
+  for (const Judgement& out : {Judge(At(6), {day}), Judge(At(6), {Day(4'000)}, "google", Standing::kListed)}) {
     EXPECT_EQ(out.decision, WarmupDecision::kSuspend);
     EXPECT_EQ(out.state.stage, 1);
     EXPECT_EQ(out.state.suspended_until, kNow + std::chrono::hours(24));
@@ -186,7 +186,7 @@ TEST(WarmupTest, AWarmAddressThatGoesBadWarmsAgain) {
 TEST(WarmupTest, IdleTimeDecaysByTheTableWhateverDayItIsJudgedOn) {
   const auto after = [](WarmupState state, int64_t idle, int64_t step) {
     for (int64_t day = kToday + step; day <= kToday + idle; day += step) {
-      state = JudgeDay(Default(), "google", state, {}, Opinion::kNone, day, kNow).state;
+      state = JudgeDay(Default(), "google", state, {}, Standing::kNone, day, kNow).state;
     }
     return state;
   };
@@ -233,21 +233,21 @@ TEST(WarmupTest, SuspensionsGrowUntilAPersonIsNeeded) {
 // ---- the minute ---------------------------------------------------------------------------------
 
 TEST(WarmupTest, AFewBlockRepliesWithinTheHourSuspend) {
-  EXPECT_EQ(JudgeMinute(At(5), {}, {.blocked = 4}, Opinion::kNone, kNow).decision, WarmupDecision::kNone);
-  const Judgement out = JudgeMinute(At(5), {}, {.blocked = 5}, Opinion::kNone, kNow);
+  EXPECT_EQ(JudgeMinute(At(5), {}, {.blocked = 4}, Standing::kNone, kNow).decision, WarmupDecision::kNone);
+  const Judgement out = JudgeMinute(At(5), {}, {.blocked = 5}, Standing::kNone, kNow);
   EXPECT_EQ(out.decision, WarmupDecision::kSuspend);
   EXPECT_EQ(out.state.stage, 1);
   EXPECT_EQ(out.state.suspended_until, kNow + std::chrono::hours(24));
 }
 
 TEST(WarmupTest, BouncesHalveThenSuspend) {
-  EXPECT_EQ(JudgeMinute(At(5), {.attempted = 90, .bounced = 60}, {}, Opinion::kNone, kNow).decision, WarmupDecision::kNone);
-  const Judgement slow = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 60}, {}, Opinion::kNone, kNow);
+  EXPECT_EQ(JudgeMinute(At(5), {.attempted = 90, .bounced = 60}, {}, Standing::kNone, kNow).decision, WarmupDecision::kNone);
+  const Judgement slow = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 60}, {}, Standing::kNone, kNow);
   EXPECT_EQ(slow.decision, WarmupDecision::kSlow);
-  EXPECT_EQ(JudgeMinute(slow.state, {.attempted = 1'000, .bounced = 60}, {}, Opinion::kNone, kNow).decision,
+  EXPECT_EQ(JudgeMinute(slow.state, {.attempted = 1'000, .bounced = 60}, {}, Standing::kNone, kNow).decision,
             WarmupDecision::kNone)
       << "once an hour";
-  const Judgement stop = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 150}, {}, Opinion::kNone, kNow);
+  const Judgement stop = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 150}, {}, Standing::kNone, kNow);
   EXPECT_EQ(stop.decision, WarmupDecision::kSuspend);
   EXPECT_EQ(stop.state.suspended_until, kNow + std::chrono::hours(4));
 }
@@ -263,7 +263,7 @@ TEST(WarmupProperty, WhateverHappensTheStageStaysOnTheLadderAndNeverRisesByMoreT
     Instant now = kNow;
     for (int64_t today = kToday; today < kToday + 120; ++today, now += std::chrono::hours(24)) {
       const auto before = state;
-      state = JudgeDay(Default(), "yahoo", state, days, below(40) == 0 ? Opinion::kRed : Opinion::kNone, today, now).state;
+      state = JudgeDay(Default(), "yahoo", state, days, below(40) == 0 ? Standing::kRed : Standing::kNone, today, now).state;
       ASSERT_GE(state.stage, 1);
       ASSERT_LE(state.stage, 15);
       ASSERT_LE(state.stage, before.stage + 1);
