@@ -13,6 +13,7 @@
 namespace sluice::scheduler {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 struct Rig {
@@ -31,14 +32,25 @@ struct Rig {
   std::unique_ptr<v1::AdminService::Stub> stub;
 };
 
-TEST(AdminFaceTest, VerbsOfLaterVersionsSaySo) {
+TEST(AdminFaceTest, WarmupIsAnsweredInPages) {
   Rig rig;
-  v1::GetWarmupResponse response;
-  const absl::Status status =
-      rig.Call(&v1::AdminService::Stub::GetWarmup, v1::GetWarmupRequest(), &response);
-  EXPECT_TRUE(absl::IsUnimplemented(status));
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("AdminService.GetWarmup is not in this version"));
+  for (const char* provider : {"google", "yahoo"}) {
+    rig.scheduler.warmup_store.states.push_back(
+        {.address = "192.0.2.1", .provider = provider, .source = "ip-1", .plan = "p", .plan_version = 1, .phase = "warming", .stage = 2});
+  }
+  rig.scheduler.warmup_store.plans = {{.name = "p", .version = 1, .stages = "*=10\n*=20"}};
+  v1::GetWarmupRequest request;
+  request.set_page_size(1);
+  std::vector<std::string> providers;
+  do {
+    v1::GetWarmupResponse response;
+    const absl::Status status = rig.Call(&v1::AdminService::Stub::GetWarmup, request, &response);
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_EQ(response.states_size(), 1);
+    providers.push_back(response.states(0).provider());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(providers, ElementsAre("google", "yahoo"));
 }
 
 TEST(AdminFaceTest, APolicyWithErrorsIsRefusedFieldByField) {

@@ -5,6 +5,7 @@
 #include "unit/admin/fakes.h"
 #include "unit/storage/fake_feedback_store.h"
 #include "unit/storage/fake_reputation_stores.h"
+#include "unit/storage/fake_warmup_stores.h"
 #include "unit/storage/fake_operation_store.h"
 #include "unit/storage/fake_suppression_store.h"
 #include "wire/policy_convert.h"
@@ -91,6 +92,9 @@ struct FakeScheduler {
        .live = live,
        .audit = audit,
        .clock = clock}};
+  FakeWarmupLedger warmup_ledger;
+  FakeWarmupStore warmup_store;
+  scheduler::WarmupAdmin warmup{warmup_ledger, warmup_store, live, audit};
   std::unique_ptr<scheduler::AdminFace> face =
       scheduler::MakeAdminFace({.policy = policy,
                                 .keys = keys,
@@ -101,7 +105,8 @@ struct FakeScheduler {
                                 .queue = queue,
                                 .feedback = feedback,
                                 .reputation = reputation,
-                                .clock = clock});
+                                .clock = clock,
+                                .warmup = warmup});
   std::unique_ptr<wire::Server> server;
 };
 

@@ -89,6 +89,12 @@ TEST_F(FamilyTest, ASiteWithoutIpv6GoesByTheOtherFamilyAtOnceAndIsRemembered) {
   rig.Report("egress-1", entry, kDeferred, 1, "dns", {}, "4.4.4");
   rig.Run();
   rig.Pass(std::chrono::seconds(3), {"egress-1"});
+  ASSERT_THAT(rig.world.fetches, SizeIs(1)) << "its content was let go";
+  auto content = std::make_shared<Content>();
+  content->message_id = entry.message_id;
+  Fetched fetched{.request = rig.world.fetches[0], .entry_found = true, .payload = {}, .content = content};
+  fetched.payload.recipient = "u@d.test";
+  rig.core.OnFetched({fetched});
   rig.Run();
   ASSERT_THAT(port->released, SizeIs(1)) << "a second later, not by the retry schedule";
   EXPECT_EQ(port->released[0].source, "ip-1");
