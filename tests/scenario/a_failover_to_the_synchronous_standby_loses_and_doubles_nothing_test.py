@@ -3,7 +3,7 @@
 import subprocess
 import unittest
 
-from scenario import POLICY, Trial, wait_for
+from scenario import AT_FULL_SPEED, Trial, wait_for
 from load import Load
 from trial import ROOT
 
@@ -29,7 +29,7 @@ class Failover(unittest.TestCase):
         local.scheduler().start()
         local.ingest().start()
         local.egress().start()
-        self.trial.apply(POLICY)
+        self.trial.apply(AT_FULL_SPEED)
         self.trial.key = local.key("shop")
 
     def test_a_failover_under_load_loses_and_doubles_nothing(self):

@@ -94,7 +94,8 @@ class Listed(Scenario):
         held = wait_for(lambda: [c for c in json.loads(self.trial.local.ctl("constraints", "--source", "ip-12", "--json").stdout)
                                  ["constraints"] if c["cause"] == "health"], "the constraint")
         self.assertEqual([(c["scope"]["source"], c["scope"]["provider"], c["value"]) for c in held], [("ip-12", "", "suspend")])
-        self.assertEqual(set(self.shares("marketing")), {"ip-13"}, "the reserve steps in")
+        wait_for(lambda: set(self.shares("marketing", 6)) == {"ip-13"}, "the reserve to step in", 30)
+        self.assertEqual(set(self.shares("marketing")), {"ip-13"}, "and nobody else")
         self.assertEqual(set(self.shares("transactional")), {"ip-11"}, "out of every pool")
         shown = self.trial.local.ctl("reputation").stdout
         for text in ("quarantined", "https://check.spamhaus.org/q/127.0.0.12", "delist", "SBL CSS"):
@@ -106,7 +107,7 @@ class Listed(Scenario):
         wait_for(lambda: self.signal(ZEN, "ip-12")[0] == "good", "the delisting")
         wait_for(lambda: self.shares("transactional", 6) and self.state() != "quarantined", "probes", 60)
         wait_for(lambda: self.state() == "healthy", "health", 60)
-        self.assertEqual(set(self.shares("marketing")), {"ip-12"})
+        wait_for(lambda: set(self.shares("marketing", 6)) == {"ip-12"}, "its share again", 30)
         self.assertEqual(self.sql("select kind from event where kind = 'restored'"), [["restored"]])
 
     def test_3_our_own_dns_is_looked_at(self):

@@ -3,7 +3,7 @@ another egress; when the cable is back nothing is lost, and what was sent twice 
 import sys
 import time
 
-from scenario import MAIL, POLICY, Trial, submission, unittest, wait_for
+from scenario import AT_FULL_SPEED, MAIL, Trial, submission, unittest, wait_for
 
 from cut import Cut
 
@@ -21,7 +21,7 @@ class CutOff(unittest.TestCase):
                 local.egress("egress", schedulers=[cut.address], bind_addresses=["127.0.0.11", "127.0.0.12"]).start()
                 local.egress("egress-2", bind_addresses=["127.0.0.13", "127.0.0.14"]).start()
                 # One pool over both hosts.
-                policy = POLICY.replace("{source: ip-12}]}", "{source: ip-12}, {source: ip-13}, {source: ip-14}]}")
+                policy = AT_FULL_SPEED.replace("{source: ip-12}]}", "{source: ip-12}, {source: ip-13}, {source: ip-14}]}")
                 trial.apply(policy)
                 self.run_cut(trial, cut)
             finally:

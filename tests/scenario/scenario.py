@@ -6,7 +6,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "rig"))
 import grpc  # noqa: E402,F401
 from client import Client, retry_delay, submission, submission_pb2, violations  # noqa: E402,F401
-from trial import POLICY, Failure, Trial, wait_for  # noqa: E402,F401
+from trial import AT_FULL_SPEED, POLICY, Failure, Trial, wait_for  # noqa: E402,F401
 
 MAIL = b"From: News <news@shop.example>\r\nTo: you@example.com\r\nSubject: hello\r\n\r\nBody\r\n"
 
