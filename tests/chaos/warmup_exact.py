@@ -149,7 +149,7 @@ class Exact:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--day", type=int, default=20, help="seconds")
+    parser.add_argument("--day", type=int, default=60, help="seconds; a grant that idles is drawn again after seven, so much shorter days leave some unused")
     parser.add_argument("--quiet-days", type=int, default=2)
     parser.add_argument("--days", type=int, default=10, help="with trouble, behind the quiet ones")
     parser.add_argument("--messages", type=int, default=4000)
