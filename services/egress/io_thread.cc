@@ -42,7 +42,12 @@ IoThread::IoThread(const Surroundings& around, SignerPool& signers, size_t most_
   thread_ = std::thread([this] { io_.run(); });
 }
 
-IoThread::~IoThread() { Stop(); }
+IoThread::~IoThread() {
+  Stop();
+  for (auto& [name, source] : sources_) {
+    for (auto& [key, group] : source.groups) group->LeaveThread();
+  }
+}
 
 void IoThread::Stop() {
   io_.stop();

@@ -32,7 +32,7 @@ PathGroup::PathGroup(const Surroundings& around, asio::io_context& io, SourceNam
       provider_(std::move(provider)),
       site_(HasLimitsPerSite(provider_.value()) ? std::move(site) : SiteName()),
       source_connections_(source_connections),
-      timer_(io) {}
+      timer_(std::in_place, io) {}
 
 // Whoever comes after it knows nothing of what it has told.
 PathGroup::~PathGroup() {
@@ -170,10 +170,10 @@ void PathGroup::Await(Path& path, SteadyInstant at) {
     waiting_.push_back(&path);
     around_.metrics.limit_waits.Add();
   }
-  if (timer_at_ && *timer_at_ <= at) return;
+  if (!timer_ || (timer_at_ && *timer_at_ <= at)) return;
   timer_at_ = at;
-  timer_.expires_at(at);
-  timer_.async_wait([this, alive = std::weak_ptr<bool>(is_alive_)](const asio::error_code& error) {
+  timer_->expires_at(at);
+  timer_->async_wait([this, alive = std::weak_ptr<bool>(is_alive_)](const asio::error_code& error) {
     if (error || alive.expired()) return;
     timer_at_.reset();
     PumpWaiting();

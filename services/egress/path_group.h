@@ -27,6 +27,8 @@ class PathGroup {
   PathGroup(const Surroundings& around, asio::io_context& io, SourceName source, Provider provider, SiteName site,
             ConnectionBudget& source_connections);
   ~PathGroup();
+  // The io_context ends before the group does, as coroutines that it holds refer to paths: what belongs to it goes first.
+  void LeaveThread() { timer_.reset(); }
   PathGroup(const PathGroup&) = delete;
   PathGroup& operator=(const PathGroup&) = delete;
 
@@ -103,7 +105,7 @@ class PathGroup {
   std::optional<int64_t> room_;  // As it was told.
   int64_t waiting_count_ = 0;
   std::deque<Path*> waiting_;  // For a window, each once, in the order of their turns.
-  asio::steady_timer timer_;
+  std::optional<asio::steady_timer> timer_;  // none: its I/O thread has ended
   std::optional<SteadyInstant> timer_at_;
   // What the timer calls is gone when this is.
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
