@@ -17,8 +17,6 @@ WRITER = 9_000_000  # No ingest has it.
 STEP = 500_000      # Entries of one statement.
 
 POLICY = """
-tenants:
-  - {name: shop, streams: [transactional, marketing], sender_domains: [shop.example]}
 streams:
   - {name: transactional, priority: high}
   - {name: marketing}
@@ -31,7 +29,9 @@ routes:
   - {match: {}, pool: warm}
 shaping:
   - {match: {}, connection_rate: 100k/s}   # The sink is ours: no politeness is due.
+tenants:
 """
+TENANT = "  - {name: %s, streams: [transactional, marketing], sender_domains: [shop.example]}\n"
 
 MESSAGES = """
 insert into message (part, id, accepted_at, size_bytes, encoding, flags, dsn_return, return_path, sender_domain, dsn_envelope_id,
@@ -53,7 +53,7 @@ from generate_series(%(first)d, %(last)d) n"""
 def begin(preset):
     trial = Trial(preset=preset, profile="bench")
     trial.__enter__()
-    trial.start(POLICY, sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
+    trial.start(POLICY + TENANT % "shop", sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
     trial.key = trial.local.key("shop")
     return trial
 

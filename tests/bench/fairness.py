@@ -4,25 +4,9 @@ import statistics
 import subprocess
 import sys
 
-from backlog import Failure, Trial, entries_known, rate, wait_for, WRITER
+from backlog import Failure, POLICY, TENANT, Trial, entries_known, rate, wait_for, WRITER
 
 TENANTS = ["shop"] + ["t%d" % i for i in range(10)] + ["bulk"]
-POLICY = """
-tenants:
-""" + "".join("  - {name: %s, streams: [transactional, marketing], sender_domains: [shop.example]}\n" % t for t in TENANTS) + """
-streams:
-  - {name: transactional, priority: high}
-  - {name: marketing}
-sources:
-  - {name: ip-11, address: 127.0.0.11, ehlo: mta11.shop.example}
-  - {name: ip-12, address: 127.0.0.12, ehlo: mta12.shop.example}
-pools:
-  - {name: warm, members: [{source: ip-11}, {source: ip-12}]}
-routes:
-  - {match: {}, pool: warm}
-shaping:
-  - {match: {}, connection_rate: 100k/s}   # The sink is ours: no politeness is due.
-"""
 
 LOAD = """
 with part as (select max(part) as part from content_partition where dropped_at is null),
@@ -44,7 +28,7 @@ class Bench:
     def __init__(self, preset):
         self.trial = Trial(preset=preset, profile="bench")
         self.trial.__enter__()
-        self.trial.start(POLICY, records=["hole.test. MX 10 nobody.test.", "nobody.test. A 127.0.0.99"],
+        self.trial.start(POLICY + "".join(TENANT % t for t in TENANTS), records=["hole.test. MX 10 nobody.test.", "nobody.test. A 127.0.0.99"],
                          sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]})
         self.trial.key = self.trial.local.key("shop")
         self.shards = [int(row[0]) for row in

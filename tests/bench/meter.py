@@ -5,6 +5,8 @@ import re
 import subprocess
 import threading
 
+from postgres import children_of
+
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 
 
@@ -17,20 +19,8 @@ def cpu_us(pid):
     return sum(int(fields[i]) for i in (11, 12, 13, 14)) * TICK_US
 
 
-def children(parent):
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
-                    found.append(int(entry.name))
-            except OSError:
-                pass
-    return found
-
-
 def family(pid):
-    return [pid, *children(pid)]
+    return [pid, *children_of(pid)]
 
 
 def memory_mb(pid, field="VmRSS", file="status"):
