@@ -322,10 +322,11 @@ class Core {
   bool HoldsFlow(const FlowKey& key, Instant now) const;
   bool HoldsEntry(const Entry& entry, const FlowKey& key, Instant now) const;
   bool HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, uint16_t source, Instant now) const;
+  // A member of `pool` sends by another address family than `source`.
+  bool HasOtherFamily(uint32_t pool, const std::string& source) const;
   // Its address family does not do for this entry.
-  bool HasIpv4Member(uint32_t pool) const;
   bool IsWrongFamily(const Entry& entry, uint32_t site, uint32_t pool, uint16_t source, Instant now) const;
-  // Learns from an attempt that found no IPv6 address. True: a source with the other family can take the entry at once.
+  // Learns from an attempt that found no address of its source's family. True: a source with the other family can take the entry at once.
   bool LearnFamily(const AttemptReport& report, const InFlight& flight, Instant now);
   void KeepBack(Slot slot);
   // Lets what constraints held try again.
