@@ -97,11 +97,7 @@ void Core::DropShard(int shard) {
   std::erase_if(unsettled_, [&](const Unsettled& item) {
     if (static_cast<int>(item.settlement.entry_id >> 56) != shard) return false;
     EndSwept(item, false);
-    if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
-      Egress& egress = fleet_.egress(item.egress);
-      egress.out.not_owned.push_back(item.report_number);
-      egress.acks.Done(item.report_number);
-    }
+    EndReport(item, false);
     return true;
   });
 }

@@ -217,6 +217,7 @@ class Core {
     EgressNumber egress = kNoEgress;
     uint64_t session = 0;
     int64_t report_number = 0;  // 0 = not from a report.
+    std::optional<uint32_t> tenant = {};  // Whose share of the egress's credit the report takes until then.
     int64_t operation = 0;      // 0 = of none.
     bool is_note = false;       // Only the row changes: the entry goes on where it is.
     bool moves_on = false;      // To the overflow of its pool.
@@ -356,7 +357,8 @@ class Core {
   // Takes over the last event numbers; answers the shards whose lease is another's.
   absl::flat_hash_set<int> KeepNumbers(const storage::SettleResult& result);
   void Settled(const Unsettled& item);
-  void Acknowledge(const Unsettled& item);
+  // Its egress may forget the report, or keeps it for the shard's next owner.
+  void EndReport(const Unsettled& item, bool is_owned);
   void PutUnsettled(Unsettled item);
   storage::Settlement FromReport(const AttemptReport& report, const InFlight* flight, Instant now) const;
 
