@@ -128,7 +128,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bulk", type=int, default=1_000_000)
     parser.add_argument("--messages", type=int, default=30_000)
-    parser.add_argument("--trickle", type=int, default=2_000)
+    parser.add_argument("--trickle", type=int, default=800)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--preset", default="release")
     parser.add_argument("--small", action="store_true")
