@@ -258,6 +258,7 @@ bool Core::Turn() {
   CheckSilence(steady);
   bool more = FileDue(now);
   SweepExpired(now);
+  TakeCensus(steady);
   if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
   if (trickles_at_ && *trickles_at_ <= now) WakeTrickles(now);
   more = RefileStale(now) || more;
@@ -342,6 +343,8 @@ CoreSnapshot Core::Snapshot() const {
   out.held = held_count_;
   out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;
+  out.queue = queue_depths_;
+  out.constraints = ConstraintCounts();
   const SteadyInstant steady = clock_.Steady();
   out.releasing = !handing_over_ && steady < lease_until_ && awaited_egresses_.empty();
   for (const auto& [shard, state] : shards_) out.shards.push_back(shard);

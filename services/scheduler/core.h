@@ -31,6 +31,7 @@
 #include "policy/retry_schedule.h"
 #include "policy/routing.h"
 #include "scheduler/calendar.h"
+#include "scheduler/census.h"
 #include "scheduler/content_store.h"
 #include "scheduler/control/warmup_book.h"
 #include "scheduler/core_metrics.h"
@@ -82,6 +83,8 @@ struct CoreSnapshot {
   int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0, kept_back = 0;
   int64_t warmup_waiting = 0;
   int64_t policy_revision = 0;
+  QueueDepths queue;  // Null: not counted yet.
+  std::vector<std::pair<ConstraintCause, int64_t>> constraints;  // In force.
   std::vector<int> shards;
   bool releasing = false;
   struct EgressState {
@@ -270,6 +273,10 @@ class Core {
   void SettleSwept(Sweep& sweep, Slot slot, Instant now);
   void EndSwept(const Unsettled& item, bool committed);
 
+  // core_census.cc
+  void TakeCensus(SteadyInstant steady);
+  std::vector<std::pair<ConstraintCause, int64_t>> ConstraintCounts() const;
+
   // core_release.cc
   bool Release(Instant now);
   int Serve(const Flows::Turn& turn, Instant now, int most);
@@ -403,6 +410,8 @@ class Core {
   EntryList to_file_;    // Of both: to be filed anew, some each turn.
   int64_t unrouted_count_ = 0, held_count_ = 0, kept_back_count_ = 0;
   Slot sweep_at_ = 0;
+  Census census_;
+  QueueDepths queue_depths_;
 
   int64_t policy_revision_ = -1;
   std::optional<RoutingTable> routing_;
@@ -411,6 +420,7 @@ class Core {
   std::vector<ProviderRule> providers_;
   int64_t constraint_generation_ = -1;
   Suspensions suspensions_;
+  std::vector<std::pair<ConstraintCause, std::optional<Instant>>> constraint_ends_;  // Of all there are.
   // When the next attempt may pass, of each constraint with a trickle.
   absl::flat_hash_map<int64_t, Instant> trickle_at_;
   std::optional<Instant> trickles_at_;  // The first of them.

@@ -15,6 +15,8 @@ constexpr auto kTryAgain = std::chrono::seconds(1);
 void Core::SetConstraints(int64_t generation, std::vector<Constraint> constraints) {
   const Instant now = clock_.Now();
   constraint_generation_ = generation;
+  constraint_ends_.clear();
+  for (const Constraint& constraint : constraints) constraint_ends_.emplace_back(constraint.cause, constraint.until);
   Suspensions changed(std::move(constraints));
   if (changed.all() == suspensions_.all()) return;
   suspensions_ = std::move(changed);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 
 #include "base/log.h"
@@ -33,6 +34,7 @@
 #include "storage/key_store.h"
 #include "storage/migrate.h"
 #include "storage/node_store.h"
+#include "storage/restore_guard.h"
 #include "storage/suppression_set.h"
 #include "storage/suppression_store.h"
 #include "telemetry/metrics.h"
@@ -113,6 +115,29 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   metrics.AddProcess(wire::Version());
 }
 
+void RegisterQueue(telemetry::Metrics& metrics, const CoreLoop& loop, const Clock& clock) {
+  using telemetry::Label;
+  const auto each = [&](std::string name, std::string help, auto value) {
+    metrics.AddComputedGauges(std::move(name), std::move(help), {Label::kPool, Label::kProvider},
+                              [&loop, value](const telemetry::Metrics::Emit& emit) {
+                                const QueueDepths depths = loop.Snapshot().queue;
+                                if (depths == nullptr) return;
+                                for (const QueueDepth& depth : *depths) emit({depth.pool, depth.provider}, value(depth));
+                              });
+  };
+  each("sluice_queue_entries_count", "Entries in the queue, by pool and provider.",
+       [](const QueueDepth& depth) { return static_cast<double>(depth.entries); });
+  each("sluice_queue_oldest_age_seconds", "Since the oldest of them was accepted.", [&clock](const QueueDepth& depth) {
+    return std::max(0.0, std::chrono::duration<double>(clock.Now() - depth.oldest).count());
+  });
+  metrics.AddComputedGauges("sluice_constraints_count", "Constraints in force, by cause.", {Label::kResult},
+                            [&loop](const telemetry::Metrics::Emit& emit) {
+                              for (const auto& [cause, count] : loop.Snapshot().constraints) {
+                                emit({ToString(cause)}, static_cast<double>(count));
+                              }
+                            });
+}
+
 KeyAdmin::KnowsTenant TenantLookup(storage::PolicyStore& policies) {
   return [&policies](const std::string& tenant) -> absl::StatusOr<bool> {
     ASSIGN_OR_RETURN(const std::optional<storage::StoredPolicy> stored, policies.Current());
@@ -176,6 +201,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
     log.Info("migrated");
     return absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(const bool restored, storage::HoldIfRestored(connection, clock.Now()));
+  if (restored) log.Error("held_after_restore", {{"release", "sluicectl constraints, then sluicectl resume ID"}});
   storage::ConnectionPool pool(connection, kPoolSize);
   const auto policies = storage::MakePolicyStore(pool);
   const auto assignments = storage::MakeAssignmentStore(pool);
@@ -237,6 +264,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   Register(metrics, loop, core_metrics);
+  RegisterQueue(metrics, loop, clock);
   std::unique_ptr<telemetry::MetricsExposer> exposer;
   if (!options.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exposer, telemetry::MetricsExposer::Start(options.metrics_listen, metrics));
