@@ -21,6 +21,7 @@ double Share(const PacedCap& row, Instant now) {
 int64_t PaceBurst(int64_t cap) { return std::max<int64_t>(1, cap / 50); }
 
 int64_t PaceAllows(const PacedCap& row, Instant now) {
+  if (now < row.stopped_until) return 0;
   if (!row.cap.has_value()) return std::numeric_limits<int64_t>::max();
   if (now < row.opens_at || *row.cap <= 0) return 0;
   const double even = std::floor(static_cast<double>(*row.cap) * Share(row, now));
@@ -29,12 +30,13 @@ int64_t PaceAllows(const PacedCap& row, Instant now) {
 
 std::optional<Instant> NextGrantAt(const PacedCap& row, Instant now) {
   if (row.cap.has_value() && row.used >= *row.cap) return std::nullopt;
-  if (row.used < PaceAllows(row, now)) return now;
-  if (now < row.opens_at) return row.opens_at;
+  const Instant from = std::max(now, row.stopped_until);
+  if (row.used < PaceAllows(row, from)) return from;
+  if (from < row.opens_at) return row.opens_at;
   const double needed = static_cast<double>(row.used + 1 - PaceBurst(*row.cap)) / static_cast<double>(*row.cap);
   const auto length = static_cast<double>((row.closes_at - row.opens_at).count());
   const Instant at = row.opens_at + Duration(static_cast<int64_t>(std::ceil(length * needed)) + 1);
-  return std::max(at, now + Duration(1));
+  return std::max(at, from + Duration(1));
 }
 
 int64_t DrawChunk(std::optional<int64_t> cap) {

@@ -14,6 +14,7 @@ struct PacedCap {
   std::optional<int64_t> cap = {};  // None = no cap.
   int64_t used = 0;            // Granted and not returned.
   Instant opens_at{}, closes_at{};  // The cap is given out evenly between these.
+  Instant stopped_until{};          // Nothing is granted before.
 };
 
 // What may be granted beyond the even share: 2 % of the cap, at least one.

@@ -141,7 +141,7 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
       break;
     case Parked::kWarmup: {
       const size_t rank = (lanes_[lane].priority >= 2 ? 4U : 0U) + std::min<size_t>(lanes_[lane].engagement, 3);
-      parked_warmup_[uint64_t{lanes_[lane].pool} << 32 | provider][rank].push_back(number);
+      parked_warmup_[WarmupKey(lanes_[lane].pool, provider)][rank].push_back(number);
       break;
     }
   }
@@ -213,7 +213,7 @@ void Flows::WakeGrants() {
 }
 
 bool Flows::WakeWarmup(uint32_t pool, uint32_t provider, int64_t most) {
-  const auto it = parked_warmup_.find(uint64_t{pool} << 32 | provider);
+  const auto it = parked_warmup_.find(WarmupKey(pool, provider));
   if (it == parked_warmup_.end()) return false;
   for (auto rank = it->second.rbegin(); rank != it->second.rend(); ++rank) {
     for (; most > 0 && !rank->empty(); --most) {

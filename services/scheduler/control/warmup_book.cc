@@ -116,7 +116,7 @@ std::vector<WarmupBook::View> WarmupBook::ViewFor(const PolicyDocument& policy, 
       const bool is_suspended = row.suspended_until && now < *row.suspended_until;
       // Warm, and the day has no cap for it (spike guard): free.
       const bool is_free = row.phase == ToString(WarmupPhase::kWarm) && !is_suspended && (ledger == nullptr || !ledger->cap);
-      view.columns.push_back({.provider = row.provider, .needs_grants = !is_free, .lowered = row.lowered});
+      view.columns.push_back({.provider = row.provider, .needs_grants = !is_free, .is_stopped = is_suspended, .lowered = row.lowered});
     }
   }
   return out;
