@@ -12,11 +12,11 @@ namespace {
 // Those who start together take turns.
 constexpr const char* kLock = "select pg_advisory_xact_lock(6, 1)";
 
-// The cluster, and the table as it was made in it: pg_restore makes it anew.
+// The cluster, the database, and the table as it was made in it: each way to restore makes at least one of them anew.
 constexpr const char* kIdentity = R"sql(
-select c.system_identifier || '/' || 'database_identity'::regclass::oid,
+select c.system_identifier || '/' || d.oid || '/' || 'database_identity'::regclass::oid,
        (select identity from database_identity)
-from pg_control_system() c)sql";
+from pg_control_system() c, pg_database d where d.datname = current_database())sql";
 
 constexpr const char* kRemember = R"sql(
 insert into database_identity (identity) values ($1)

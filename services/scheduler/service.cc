@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <random>
 
 #include "base/log.h"
@@ -23,6 +22,7 @@
 #include "scheduler/lease_keeper.h"
 #include "scheduler/live.h"
 #include "scheduler/operations.h"
+#include "scheduler/queue_metrics.h"
 #include "scheduler/storage_ports.h"
 #include "scheduler/warmup_service.h"
 #include "storage/audit_store.h"
@@ -113,29 +113,6 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   gauge("sluice_warmup_waiting_count", "Entries that wait for an allowance.", &CoreSnapshot::warmup_waiting);
   gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
   metrics.AddProcess(wire::Version());
-}
-
-void RegisterQueue(telemetry::Metrics& metrics, const CoreLoop& loop, const Clock& clock) {
-  using telemetry::Label;
-  const auto each = [&](std::string name, std::string help, auto value) {
-    metrics.AddComputedGauges(std::move(name), std::move(help), {Label::kPool, Label::kProvider},
-                              [&loop, value](const telemetry::Metrics::Emit& emit) {
-                                const QueueDepths depths = loop.Snapshot().queue;
-                                if (depths == nullptr) return;
-                                for (const QueueDepth& depth : *depths) emit({depth.pool, depth.provider}, value(depth));
-                              });
-  };
-  each("sluice_queue_entries_count", "Entries in the queue, by pool and provider.",
-       [](const QueueDepth& depth) { return static_cast<double>(depth.entries); });
-  each("sluice_queue_oldest_age_seconds", "Since the oldest of them was accepted.", [&clock](const QueueDepth& depth) {
-    return std::max(0.0, std::chrono::duration<double>(clock.Now() - depth.oldest).count());
-  });
-  metrics.AddComputedGauges("sluice_constraints_count", "Constraints in force, by cause.", {Label::kResult},
-                            [&loop](const telemetry::Metrics::Emit& emit) {
-                              for (const auto& [cause, count] : loop.Snapshot().constraints) {
-                                emit({ToString(cause)}, static_cast<double>(count));
-                              }
-                            });
 }
 
 KeyAdmin::KnowsTenant TenantLookup(storage::PolicyStore& policies) {
@@ -264,7 +241,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   Register(metrics, loop, core_metrics);
-  RegisterQueue(metrics, loop, clock);
+  RegisterQueue(metrics, [&loop] { return loop.Snapshot(); }, clock);
   std::unique_ptr<telemetry::MetricsExposer> exposer;
   if (!options.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exposer, telemetry::MetricsExposer::Start(options.metrics_listen, metrics));
