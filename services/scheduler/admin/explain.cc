@@ -28,7 +28,7 @@ absl::StatusOr<Explained> ExplainAdmin::Explain(const ExplainOrder& order) {
   RETURN_IF_ERROR(Resolve(policy, mail.domain, out));
   const Instant now = clock_.Now();
   ASSIGN_OR_RETURN(const storage::ConstraintsInForce in_force, constraints_.List(now));
-  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources());
+  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources(out.provider));
   const ExplainFacts facts{.routing = {.tenant = mail.tenant,
                                        .stream = mail.stream,
                                        .campaign = mail.campaign,
@@ -101,7 +101,8 @@ absl::Status ExplainAdmin::Resolve(const PolicyDocument& policy, const std::stri
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources() {
+absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const std::string& provider) {
+  ASSIGN_OR_RETURN(const auto lacking, lacking_(provider));
   ASSIGN_OR_RETURN(const auto assignments, assignments_.List());
   std::vector<SourceNow> out;
   for (const storage::SourceAssignment& assignment : assignments) {
@@ -113,6 +114,7 @@ absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources() {
     } else {
       now.detail = assignment.detail.empty() ? Cat("not bound yet by ", assignment.egress) : assignment.detail;
     }
+    if (const auto found = lacking.find(assignment.source); found != lacking.end()) now.lacks_allowance = found->second;
     out.push_back(std::move(now));
   }
   return out;
