@@ -36,11 +36,10 @@ class Warmup(Warming):
         self.assertLessEqual(int(found.group(1)), 12)
         told = self.trial.local.ctl("explain", "--tenant", "shop", "--from", "news@shop.example", "--to", "u@d1.g.test", "--stream", "letters").stdout
         self.assertRegex(told, r"waits for: an allowance of warming source ip-13: \d of 5 used today, the next about \d.*; \d+ wait, the last until about \d")
-        metrics = self.trial.local["scheduler"].metrics()
-        self.assertGreater(metrics["sluice_warmup_waiting_count"], 0)
+        self.assertGreater(self.metric("sluice_warmup_waiting_count"), 0)
         self.trial.wait_empty(90)
-        wait_for(lambda: self.trial.local["scheduler"].metrics()["sluice_warmup_waiting_count"] == 0, "nobody waiting", 10)
-        self.assertGreater(self.trial.local["scheduler"].metrics()["sluice_warmup_wait_seconds_count"], 0)
+        wait_for(lambda: self.metric("sluice_warmup_waiting_count") == 0, "nobody waiting", 10)
+        self.assertGreater(self.metric("sluice_warmup_wait_seconds_count"), 0)
         wait_for(lambda: self.trial.local.sql("select count(*) from warmup_waiting") == [["0"]], "nobody waiting in the table", 15)
         self.check_caps()
 
