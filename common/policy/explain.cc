@@ -68,7 +68,7 @@ class Explainer {
     if (held != nullptr) {
       out_.waits_for = Waiting(*held);
     } else if (!any) {
-      out_.waits_for = "no member of the pool can send";
+      out_.waits_for = WhyNone();
     }
     return std::move(out_);
   }
@@ -138,6 +138,8 @@ class Explainer {
       out.reason = Waiting(*held);
     } else if (now == sources_.end() || !now->can_send) {
       out.reason = now == sources_.end() || now->detail.empty() ? "no egress holds it" : now->detail;
+    } else if (!now->lacks_allowance.empty()) {
+      out.reason = Cat("warms up, no allowance now: ", now->lacks_allowance);
     } else {
       out.eligible = true;
     }
@@ -175,6 +177,16 @@ class Explainer {
     if (is_ipv6 && facts_.lacks_ipv6) return "sends by IPv6: no MX host has an IPv6 address";
     if (!is_ipv6 && facts_.lacks_ipv4) return "sends by IPv4: no MX host has an IPv4 address";
     return {};
+  }
+
+  // The allowance is what mail waits for; where nobody has one to wait for, something is broken.
+  std::string WhyNone() const {
+    for (const ExplainedMember& member : out_.members) {
+      const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
+      if (now == sources_.end() || !now->can_send || now->lacks_allowance.empty() || member.weight == 0) continue;
+      return Cat("an allowance of warming source ", member.source, ": ", now->lacks_allowance);
+    }
+    return "no member of the pool can send";
   }
 
   static std::string Waiting(const Constraint& constraint) {

@@ -23,6 +23,8 @@ struct SourceNow {
   bool can_send = false;
   // Why not, for people.
   std::string detail = {};
+  // It warms up and has no allowance at the provider now: what is known of it.
+  std::string lacks_allowance = {};
 };
 
 struct ExplainedRoute {

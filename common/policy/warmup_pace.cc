@@ -39,6 +39,25 @@ std::optional<Instant> NextGrantAt(const PacedCap& row, Instant now) {
   return std::max(at, from + Duration(1));
 }
 
+std::optional<Instant> LastGrantAt(const PacedCap& today, int64_t count, const PacedDays& then, Instant now) {
+  const bool is_over = today.stopped_until >= then.opens_at;
+  const int64_t room = is_over ? 0 : today.cap ? *today.cap - today.used : count;
+  if (count <= room) {
+    PacedCap row = today;
+    row.used += count - 1;
+    return NextGrantAt(row, now);
+  }
+  const Instant stopped = std::max(now, today.stopped_until);
+  const int64_t idle_days = stopped > then.opens_at ? (stopped - then.opens_at) / then.length + 1 : 0;
+  const Instant first = then.opens_at + then.length * idle_days;
+  if (!then.cap) return first;
+  if (*then.cap <= 0) return std::nullopt;
+  const int64_t rest = count - std::max<int64_t>(room, 0);
+  const int64_t days = (rest - 1) / *then.cap;
+  const Instant opens = first + then.length * days;
+  return NextGrantAt({.cap = then.cap, .used = rest - 1 - days * *then.cap, .opens_at = opens, .closes_at = opens + then.open}, opens);
+}
+
 int64_t DrawChunk(std::optional<int64_t> cap) {
   if (!cap.has_value()) return kLargestChunk;
   if (*cap < kSmallCap) return 1;

@@ -69,8 +69,11 @@ class Allowances {
   void Want(uint16_t source, uint32_t provider, Instant now);
   // After Look has said kReady or kFree.
   Grant Take(uint16_t source, uint32_t provider, Instant now);
-  // Where attempts by `source` to `provider` are counted that are not known to stand on a grant.
+  // Where attempts by `source` to `provider` are counted that are not known to stand on a grant; the name may be left out once it was
+  // looked at.
   uint32_t AccountOf(uint16_t source, uint32_t provider, std::string_view name);
+  const std::string& address(uint32_t account) const { return accounts_[account].address; }
+  const std::string& column(uint32_t account) const { return accounts_[account].column; }
   // What became of it: `counts` has no day, address and provider; attempted 0 = the grant was not spent.
   void Conclude(uint32_t account, int64_t grant_day, const storage::LedgerCounts& counts, Instant now);
 

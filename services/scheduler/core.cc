@@ -339,7 +339,7 @@ CoreSnapshot Core::Snapshot() const {
   out.content_bytes = contents_.bytes();
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
-  out.warmup_waiting = flows_.WarmupWaiting();
+  flows_.ForEachWarmupWaiting([&](uint32_t, uint32_t, int64_t entries) { out.warmup_waiting += entries; });
   out.held = held_count_;
   out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;

@@ -169,6 +169,8 @@ class Core {
   void SetAssignments(const std::vector<AssignedTo>& assignments);
   // Where the sources that warm up stand, and the ledger's day. Those of the policy that are not among them may send nothing.
   void SetWarmup(std::vector<WarmupBook::View> sources, const storage::LedgerDay& day);
+  // What waits for an allowance, by whom it waits for: where several may send it, an equal share for each.
+  std::vector<storage::WarmupWaitingRow> WarmupWaiting();
   void OnDrawn(const absl::StatusOr<storage::GrantAnswer>& answer);
   // Nothing was recorded: again later.
   void OnRecordFailed(std::vector<storage::LedgerCounts> counts) { allowances_.OnRecordFailed(std::move(counts)); }

@@ -1,6 +1,7 @@
 // Warming sources in the core: grants are drawn before anything leaves by them, what became of each is counted, and mail waits for
 // an allowance only where nobody else may send it.
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "scheduler/core.h"
@@ -91,6 +92,25 @@ void Core::AskLedger(Instant now) {
   if (auto requests = allowances_.TakeRequests(now, waits); !requests.empty()) ports_.Draw(std::move(requests));
   const bool last = handing_over_ && in_flight_.empty();
   if (auto counts = allowances_.TakeCounts(now, last); !counts.empty()) ports_.Record(std::move(counts));
+}
+
+std::vector<storage::WarmupWaitingRow> Core::WarmupWaiting() {
+  std::map<std::pair<std::string, std::string>, int64_t> sums;
+  flows_.ForEachWarmupWaiting([&](uint32_t pool, uint32_t provider, int64_t entries) {
+    std::vector<uint32_t> accounts;
+    for (const Pools::Member& member : pools_.members(pool)) {
+      const uint32_t account = allowances_.AccountOf(member.source, provider, {});
+      if (member.weight > 0 && account != kNoAccount) accounts.push_back(account);
+    }
+    for (size_t i = 0; i < accounts.size(); ++i) {
+      const int64_t rest = entries % static_cast<int64_t>(accounts.size());
+      const int64_t share = entries / static_cast<int64_t>(accounts.size()) + (static_cast<int64_t>(i) < rest ? 1 : 0);
+      if (share > 0) sums[{allowances_.address(accounts[i]), allowances_.column(accounts[i])}] += share;
+    }
+  });
+  std::vector<storage::WarmupWaitingRow> rows;
+  for (const auto& [key, entries] : sums) rows.push_back({.address = key.first, .provider = key.second, .entries = entries});
+  return rows;
 }
 
 void Core::ReturnGrant(InFlight& flight) {

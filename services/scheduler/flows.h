@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "policy/fair_queue.h"
 #include "scheduler/entry_index.h"
 
@@ -75,8 +76,8 @@ class Flows {
   void WakeAllWarmup();
   // At least one flow of (pool, provider) waits for an allowance.
   bool WaitsForWarmup(uint32_t pool, uint32_t provider) const { return parked_warmup_.contains(WarmupKey(pool, provider)); }
-  // Entries in flows that wait for an allowance; those cancelled meanwhile are counted until their turn.
-  int64_t WarmupWaiting() const;
+  // Calls use(pool, provider, entries) for what waits for an allowance; those cancelled meanwhile are counted until their turn.
+  void ForEachWarmupWaiting(absl::FunctionRef<void(uint32_t pool, uint32_t provider, int64_t entries)> use) const;
   // Wakes what waits for its tenant's share or rate where `may(tenant)`.
   template <class May>
   void WakeTenants(May may);

@@ -196,8 +196,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto suppression_store = storage::MakeSuppressionStore(pool);
   storage::SuppressionSet suppressions;
   telemetry::Metrics metrics;
-  WarmupService warmup(connection, metrics, mailbox, clock, log);
+  WarmupService warmup(options.id, connection, metrics, mailbox, clock, log);
   RETURN_IF_ERROR(warmup.SetCalendar(options));
+  core_metrics.warmup_wait = &warmup.metrics().wait;
   StoragePorts ports(connection, *routes, suppressions, warmup.grants(), *resolver, mailbox, clock, log);
   CoreOptions core_options;
   core_options.content_budget_bytes = options.content_budget_mb << 20;
@@ -303,12 +304,13 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .audit = audit,
                                     .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
-  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
+  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
+  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson,
+                             [&](std::string_view provider) { return warmup_admin.Lacking(provider); }, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
   Operations operations(*operation_store, loop, log);
   OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);
   QueueVerbs queue_verbs(*entries, operation_admin);
-  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,

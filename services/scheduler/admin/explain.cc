@@ -33,7 +33,7 @@ absl::StatusOr<Explained> ExplainAdmin::Explain(const ExplainOrder& order) {
   LookUpFamilies(out);
   const Instant now = clock_.Now();
   ASSIGN_OR_RETURN(const storage::ConstraintsInForce in_force, constraints_.List(now));
-  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources());
+  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources(out.provider));
   const ExplainFacts facts{.routing = {.tenant = mail.tenant,
                                        .stream = mail.stream,
                                        .campaign = mail.campaign,
@@ -129,7 +129,8 @@ void ExplainAdmin::LookUpFamilies(Explained& out) {
   out.lacks_ipv6 = lacks_ipv6;
 }
 
-absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources() {
+absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const std::string& provider) {
+  ASSIGN_OR_RETURN(const auto lacking, lacking_(provider));
   ASSIGN_OR_RETURN(const auto assignments, assignments_.List());
   std::vector<SourceNow> out;
   for (const storage::SourceAssignment& assignment : assignments) {
@@ -141,6 +142,7 @@ absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources() {
     } else {
       now.detail = assignment.detail.empty() ? Cat("not bound yet by ", assignment.egress) : assignment.detail;
     }
+    if (const auto found = lacking.find(assignment.source); found != lacking.end()) now.lacks_allowance = found->second;
     out.push_back(std::move(now));
   }
   return out;

@@ -10,6 +10,12 @@ namespace {
 // The total counts as used up when nearly all of it was granted.
 constexpr double kUsedUp = 0.9;
 
+WarmupOpinion OpinionOf(const storage::WarmupOpinionRow& row) {
+  if (row.kind == "signal") return OpinionOfWord(row.word, row.evidence, row.since);
+  if (row.kind == "refusal") return OpinionOfRefusal(row.word, row.evidence, row.since);
+  return OpinionOfHealth(ParseHealthState(row.word).value_or(HealthState::kHealthy), row.evidence, row.since);
+}
+
 }  // namespace
 
 WarmupState StateOf(const storage::WarmupStateRow& row) {
@@ -69,6 +75,24 @@ void WarmupBook::SetStates(std::vector<storage::WarmupStateRow> states) { states
 void WarmupBook::SetLedger(const std::vector<storage::LedgerRow>& rows) {
   ledger_.clear();
   for (const storage::LedgerRow& row : rows) ledger_[{row.address, row.provider}].push_back(row);
+}
+
+void WarmupBook::SetOpinions(std::vector<storage::WarmupOpinionRow> rows) {
+  opinions_.clear();
+  for (storage::WarmupOpinionRow& row : rows) opinions_[row.source].push_back(std::move(row));
+}
+
+WarmupOpinion WarmupBook::OthersOf(const storage::WarmupStateRow& row) const {
+  WarmupOpinion gravest;
+  const auto found = opinions_.find(row.source);
+  const WarmupPlan* plan = Plan(row.plan, row.plan_version);
+  if (found == opinions_.end() || plan == nullptr) return gravest;
+  for (const storage::WarmupOpinionRow& said : found->second) {
+    if (!said.provider.empty() && ColumnOf(*plan, said.provider) != row.provider) continue;
+    WarmupOpinion opinion = OpinionOf(said);
+    if (IsGraver(opinion, gravest)) gravest = std::move(opinion);
+  }
+  return gravest;
 }
 
 const WarmupPlan* WarmupBook::Plan(std::string_view name, int version) const {

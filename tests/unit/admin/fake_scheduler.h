@@ -71,6 +71,7 @@ struct FakeScheduler {
       entries,
       resolver,
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
+      [this](std::string_view provider) { return warmup.Lacking(provider); },
       clock};
   FakeFeedbackStore feedback_store;
   storage::FeedbackIntake feedback{feedback_store, std::nullopt,

@@ -131,6 +131,32 @@ TEST_F(CoreWarmupTest, WhatExceedsTheAllowanceOverflowsAtOnce) {
   EXPECT_EQ(rig.metrics.overflowed, 2);
 }
 
+TEST_F(CoreWarmupTest, WhatWaitsIsToldByWhomItWaitsFor) {
+  Start("");
+  Follow();
+  EXPECT_THAT(rig.core.WarmupWaiting(), IsEmpty());
+  rig.HandOff(rig.Batch(1, 1, 3));
+  rig.Run();
+  EXPECT_THAT(rig.core.WarmupWaiting(), IsEmpty()) << "the ledger is asked";
+  Grant(0);
+  EXPECT_THAT(rig.core.WarmupWaiting(), ElementsAre(storage::WarmupWaitingRow{.address = "127.0.0.11", .provider = "other", .entries = 3}));
+}
+
+TEST_F(CoreWarmupTest, HowLongAnEntryWaitedIsObservedWhenItLeaves) {
+  telemetry::Histogram wait({1, 10});
+  rig.metrics.warmup_wait = &wait;
+  Start("");
+  Follow();
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  Grant(0);
+  EXPECT_EQ(wait.count(0) + wait.count(1) + wait.count(2), 0);
+  rig.Pass(std::chrono::seconds(4), {"egress-1"});
+  Grant(1);
+  EXPECT_EQ(wait.count(1), 1) << "about four seconds";
+  EXPECT_NEAR(wait.sum(), 4, 1.5);
+}
+
 TEST_F(CoreWarmupTest, WithoutOverflowItWaitsForTheNextGrant) {
   Start("");
   Follow();
