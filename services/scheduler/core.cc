@@ -74,6 +74,7 @@ void Core::DropShard(int shard) {
   if (it->second.loading) --loading_shards_;
   shards_.erase(it);
   watermarks_.ForgetShard(shard);
+  pending_.ForgetShard(shard);
   for (Sweep& sweep : sweeps_) sweep.shards.erase(shard);
   std::vector<int64_t> gone;
   for (const auto& [id, flight] : in_flight_) {
@@ -188,6 +189,19 @@ std::vector<int> Core::LoadedShards() const {
     if (!state.loading) loaded.push_back(shard);
   }
   return loaded;
+}
+
+std::vector<storage::ShardPending> Core::Pending(const std::vector<std::string>& tenants) {
+  std::vector<storage::ShardPending> rows;
+  if (clock_.Steady() >= lease_until_) return rows;
+  for (const auto& [shard, state] : shards_) {
+    if (state.loading) continue;
+    rows.push_back({.shard = shard, .epoch = state.epoch});
+    for (const std::string& tenant : tenants) {
+      rows.push_back({.shard = shard, .epoch = state.epoch, .tenant = tenant, .entries = pending_.Of(shard, names_.Number(tenant))});
+    }
+  }
+  return rows;
 }
 
 // ---- policy and sources -------------------------------------------------------------------------

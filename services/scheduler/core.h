@@ -43,6 +43,7 @@
 #include "scheduler/flows.h"
 #include "scheduler/lookups.h"
 #include "scheduler/names.h"
+#include "scheduler/pending_counts.h"
 #include "scheduler/pools.h"
 #include "scheduler/sweep.h"
 #include "scheduler/families.h"
@@ -181,6 +182,8 @@ class Core {
   void StopSweep(int64_t operation);
   SweepProgress ProgressOf(int64_t operation) const;
   std::vector<int> LoadedShards() const;
+  // Entries of these tenants in each shard that is loaded and surely owned, and a row of no tenant for the shard; without times.
+  std::vector<storage::ShardPending> Pending(const std::vector<std::string>& tenants);
 
   // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
   bool Turn();
@@ -244,6 +247,8 @@ class Core {
   std::vector<uint32_t> SmartHostSites(const PolicyDocument& policy);
 
   // core_intake.cc
+  // kNoSlot: it was known.
+  Slot AddEntry(const Entry& entry);
   void AddHanded(HandedMessage& message);
   void AddLoaded(const LoadedRow& row);
   uint32_t FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
@@ -391,6 +396,7 @@ class Core {
   FactsTable facts_;
   Parts parts_;
   EntryIndex index_;
+  PendingCounts pending_;
   Calendar calendar_;
   ProviderCatalogue catalogue_;
   Domains domains_;

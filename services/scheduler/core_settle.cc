@@ -242,6 +242,7 @@ void Core::Settled(const Unsettled& item) {
     case Change::kNone:
       return;
     case Change::kEnd:
+      pending_.Add(entry.id, facts_[entry.facts].tenant, -1);
       index_.End(slot);
       return;
     case Change::kMove: {

@@ -12,6 +12,7 @@
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/pending_keeper.h"
 #include "scheduler/control/poll_loop.h"
 #include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
@@ -187,6 +188,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto nodes = storage::MakeNodeStore(pool);
   const auto tls_results = storage::MakeTlsResultStore(pool);
   const auto constraints = storage::MakeConstraintStore(pool);
+  const auto pending_store = storage::MakePendingStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -214,6 +216,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
+  PendingKeeper pending(*pending_store, core, mailbox, clock);
+  control_options.tell_pending = [&](const PolicyDocument& policy) { return pending.Round(policy); };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread writer;
