@@ -302,7 +302,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .constraints = constraint_admin,
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
-                                    .feedback = feedback_intake,
+                                    .feedback = {feedback_intake, TenantLookup(*policies)},
                                      .reputation = reputation_admin,
                                     .clock = clock,
                                     .warmup = warmup_admin});
