@@ -277,25 +277,16 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                               .metrics = health_metrics,
                               .clock = clock,
                               .log = log});
-  ReputationLoop reputation({.tally = *tally,
-                             .feedback = *feedback_store,
-                             .policies = *policies,
-                             .health = health_keeper,
+  const Rounds::Parts rounds{.policies = *policies,
                              .parse = wire::PolicyDocumentFromJson,
                              .has_control = [&control] { return control.has_control(); },
-                             .clock = clock,
-                             .log = log});
+                             .log = log};
+  ReputationLoop reputation(
+      {.tally = *tally, .feedback = *feedback_store, .health = health_keeper, .clock = clock, .log = log}, rounds);
   const auto signal_store = storage::MakeSignalStore(pool);
   ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
-  PollLoop polls({.store = *signal_store,
-                  .policies = *policies,
-                  .health = health_keeper,
-                  .parse = wire::PolicyDocumentFromJson,
-                  .has_control = [&control] { return control.has_control(); },
-                  .metrics = metrics,
-                  .clock = clock,
-                  .log = log},
-                 std::move(pollers.all));
+  PollLoop polls({.store = *signal_store, .health = health_keeper, .metrics = metrics, .clock = clock, .log = log},
+                 std::move(pollers.all), rounds);
   ReputationAdmin reputation_admin({.health = *health_store,
                                     .signals = *signal_store,
                                     .tally = *tally,
@@ -322,7 +313,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .constraints = constraint_admin,
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
-                                    .feedback = feedback_intake,
+                                    .feedback = {feedback_intake, TenantLookup(*policies)},
                                      .reputation = reputation_admin,
                                     .clock = clock,
                                     .warmup = warmup_admin});
@@ -388,6 +379,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   reputation.Stop();
+  pollers.cancel->store(true);
   polls.Stop();
   control.Stop();
   operations.Stop();
