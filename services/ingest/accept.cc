@@ -193,8 +193,9 @@ void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissio
     }
     auto& good = std::get<CheckedSubmission>(checked);
     const auto recipients = static_cast<int64_t>(good.message.recipients.size());
-    if (admitted.tenant->pending && !quota_.Take(admitted.tenant->name, *admitted.tenant->pending, recipients, now)) {
-      frame->Refuse(i, QuotaFull(*admitted.tenant));
+    const TenantPolicy& tenant = *admitted.caller.tenant;
+    if (tenant.pending && !quota_.Take(tenant.name, *tenant.pending, recipients, now)) {
+      frame->Refuse(i, QuotaFull(tenant));
       continue;
     }
     frame->Expect(i, std::move(good.refused));
