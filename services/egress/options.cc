@@ -78,6 +78,7 @@ void EgressOptions::Bind(Config& config) {
   config.Bind("log.level", log_level, "debug, info, warn or error.");
   config.Bind("log.delivery", delivery_log,
               "The delivery log, one line an attempt: stderr, off, or a file to append to.");
+  config.Bind("log.json", log_json, "One JSON object a line instead of logfmt.");
   config.Bind("log.redact_recipients", redact_recipients,
               "Writes ***@domain instead of addresses to the delivery log.");
   config.Bind("drain.grace", drain_grace,

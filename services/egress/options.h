@@ -44,6 +44,7 @@ struct EgressOptions {
   std::string log_level = "info";
   std::string delivery_log = "stderr";
   bool redact_recipients = false;
+  bool log_json = false;
 
   Duration drain_grace = std::chrono::seconds(3);
   Duration drain_past_dot = std::chrono::seconds(90);

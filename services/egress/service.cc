@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_log.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -100,15 +101,19 @@ absl::Status RunEgress(EgressOptions options, ShutdownSignal& shutdown) {
   const SystemClock clock;
   StderrSink errors;
   ASSIGN_OR_RETURN(const LogLevel level, ParseLevel(options.log_level));
-  const Logger logger(errors, clock, "egress", level);
+  JsonSink json_errors(errors);
+  LogSink& log = options.log_json ? static_cast<LogSink&>(json_errors) : errors;
+  const Logger logger(log, clock, "egress", level);
   ASSIGN_OR_RETURN(const ProcessLock lock,
                    ProcessLock::Take(options.lock_directory, options.egress_id));
   ASSIGN_OR_RETURN(const std::unique_ptr<LogSink> lines, OpenDeliveryLog(options.delivery_log));
+  std::optional<JsonSink> json_lines;
   std::optional<telemetry::DeliveryLog> delivery_log;
   if (lines != nullptr) {
+    if (options.log_json) json_lines.emplace(*lines);
     telemetry::DeliveryLogOptions log_options;
     log_options.redact_recipients = options.redact_recipients;
-    delivery_log.emplace(*lines, clock, log_options);
+    delivery_log.emplace(json_lines.has_value() ? static_cast<LogSink&>(*json_lines) : *lines, clock, log_options);
   }
   telemetry::Metrics metrics;
   metrics.AddProcess(wire::Version());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/json_log.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
@@ -180,7 +181,8 @@ class Ingest {
   const storage::ConnectionOptions connection_;
   SystemClock clock_;
   StderrSink sink_;
-  Logger log_{sink_, clock_, "ingest"};
+  JsonSink json_{sink_};
+  Logger log_{settings_.log_json ? static_cast<LogSink&>(json_) : sink_, clock_, "ingest"};
   telemetry::Metrics registry_;
   IngestMetrics metrics_;
   storage::ConnectionPool pool_;
@@ -218,6 +220,7 @@ void Settings::Bind(Config& config) {
   config.Bind("listen", listen, "Addresses of the public API: host:port or unix:path.");
   credentials.Bind(config, "tls");
   config.Bind("metrics.listen", metrics_listen, "Address of /metrics; empty = none.");
+  config.Bind("log.json", log_json, "One JSON object a line instead of logfmt.");
   health.Bind(config);
   intake_credentials.Bind(config, "intake");
   config.Bind("workers", workers, 1, 64, "Threads that check and compress.");

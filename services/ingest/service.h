@@ -21,6 +21,7 @@ struct Settings {
   std::vector<std::string> listen = {"127.0.0.1:8025"};
   wire::CredentialsConfig credentials;
   std::string metrics_listen = "127.0.0.1:9025";
+  bool log_json = false;
   wire::HealthOptions health;
   // Towards schedulers.
   wire::CredentialsConfig intake_credentials;

@@ -15,6 +15,7 @@ void Options::Bind(Config& config) {
   config.Bind("admin.listen", admin_listen, "Where sluicectl dials in.");
   config.Bind("admin.endpoint", admin_endpoint, "What sluicectl dials to reach admin.listen; default the same.");
   config.Bind("metrics.listen", metrics_listen, "HTTP address of /metrics; empty = none.");
+  config.Bind("log.json", log_json, "One JSON object a line instead of logfmt.");
   internal.Bind(config, "internal");
   admin.Bind(config, "admin.tls");
   health.Bind(config);

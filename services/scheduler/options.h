@@ -24,6 +24,7 @@ struct Options {
   std::string admin_listen = "127.0.0.1:7103";
   std::string admin_endpoint;
   std::string metrics_listen = "127.0.0.1:9102";
+  bool log_json = false;
   wire::CredentialsConfig internal, admin;
   wire::HealthOptions health;
   std::vector<std::string> dns_forwarders;

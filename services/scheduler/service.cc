@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/json_log.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -169,7 +170,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   if (options.id.empty()) options.id = DefaultId();
   const SystemClock clock;
   StderrSink sink;
-  const Logger log(sink, clock, "scheduler");
+  JsonSink json(sink);
+  const Logger log(options.log_json ? static_cast<LogSink&>(json) : sink, clock, "scheduler");
   std::random_device entropy;
   const uint64_t incarnation = uint64_t{entropy()} << 32 | entropy();
 

@@ -11,14 +11,14 @@ NUMBERS = itertools.count(1)
 class Load:
     """What it was promised is in its tokens file. The trial has `key`, an API key's secret."""
 
-    def __init__(self, trial, messages, rate, size=4000, domains=50):
+    def __init__(self, trial, messages, rate, size=4000, domains=50, more=()):
         number = next(NUMBERS)
         self.tokens_file = trial.dir / ("tokens-%d" % number)
         self.log = open(trial.dir / ("load-%d.log" % number), "w+")
         command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
                    "--rate", rate, "--size", size, "--domains", domains, "--domain-suffix", ".d.test", "--streams",
                    "transactional,marketing", "--seed", number, "--tokens-file", self.tokens_file,
-                   "--from", "bulk@shop.example", "--quiet"]
+                   "--from", "bulk@shop.example", "--quiet", *more]
         self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=self.log, text=True)
 
     def running(self):

@@ -1,5 +1,6 @@
 """W3C `traceparent`: sent along with a submission it comes back in its events and stands in the line of every attempt, also after the
 scheduler has forgotten the content; malformed it is ignored and counted."""
+import json
 import urllib.request
 
 from scenario import MAIL, Scenario, submission, submission_pb2, unittest, wait_for
@@ -69,6 +70,23 @@ class Trace(Scenario):
         self.assertTrue(again.repeated)
         self.assertEqual(again.message_id, first.message_id)
         self.assertEqual(self.told(first), {"key@trace.d.test": TRACE})
+
+    def test_lines_may_be_json(self):
+        egress = self.trial.local["egress"]
+        egress.config.update({"log.json": True, "log.redact_recipients": True})
+        self.addCleanup(self.restart_egress, **{"log.json": False, "log.redact_recipients": False})
+        self.restart_egress()
+        self.submit("json@trace.d.test", [TRACE])
+        line = wait_for(lambda: [l for l in egress.log.read_text().splitlines() if '"attempt"' in l and TRACE in l], "a JSON line", 60, 0.05)
+        told = json.loads(line[0])
+        self.assertEqual((told["event"], told["recipient"], told["disposition"], told["traceparent"], told["attempt"]),
+                         ("attempt", "***@trace.d.test", "delivered", TRACE, 1))
+
+    def restart_egress(self, **config):
+        egress = self.trial.local["egress"]
+        egress.config.update(config)
+        egress.stop()
+        egress.start()
 
     def test_it_outlives_the_scheduler(self):
         local = self.trial.local

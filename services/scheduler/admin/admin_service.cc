@@ -64,6 +64,8 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   Reactor* ApplyPolicy(Context* context, const v1::ApplyPolicyRequest* request,
                        v1::ApplyPolicyResponse* response) override {
     return Run(context, [=, this]() -> absl::Status {
+      // A request that lost its policy on the way is no order to have none.
+      if (!request->has_policy()) return wire::FieldError("policy", "is missing; send the whole document");
       PolicyOrder order;
       order.findings = wire::ValidatePolicy(request->policy(), &order.document);
       ASSIGN_OR_RETURN(order.document_json, wire::PolicyToJson(request->policy()));
