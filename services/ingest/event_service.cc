@@ -175,6 +175,8 @@ void Subscription::Step() {
     const std::lock_guard lock(mutex_);
     if (finished_) return;
   }
+  // Who begins now has a place to come back to before anything happens.
+  const bool tells_place = !positioned_ && request_.from_now() && request_.cursor().empty();
   if (!positioned_) {
     if (const absl::Status status = Position(); !status.ok()) return End(status);
     positioned_ = true;
@@ -183,7 +185,7 @@ void Subscription::Step() {
   if (!step.ok()) return End(step.status());
   const std::lock_guard lock(mutex_);
   if (finished_) return;
-  if (!step->moved) {
+  if (!step->moved && !tells_place) {
     busy_ = false;
     return;
   }

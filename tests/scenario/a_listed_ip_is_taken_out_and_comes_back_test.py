@@ -131,6 +131,9 @@ class Listed(Scenario):
         self.assertIn("no source", refused.stderr)
         self.trial.local.ctl("reputation", "override", "--source", "ip-11", "--reason", "is back")
         self.assertIn("ip-11", self.shares("transactional"))
+        self.trial.local.ctl("reputation", "override", "--source", "ip-11", "--state", "quarantined", "--reason", "short", "--for", "3s")
+        self.assertNotIn("ip-11", self.shares("transactional", 6))
+        wait_for(lambda: "ip-11" in self.shares("transactional", 6), "the override to end by itself", 60)
         self.assertIn("moves house", self.sql("select string_agg(request::text, ' ') from audit_log where method = 'OverrideHealth'")[0][0])
 
 

@@ -71,7 +71,8 @@ BlocklistPoller::BlocklistPoller(BlocklistOptions options, Resolver& resolver, c
     const bool needs_key = list.keyed.ends_with(list.zone);  // It has no public mirror.
     const bool is_on = has_key || list.use != BlocklistUse::kOff || Has(options_.on, zone);
     if (!is_on || Has(options_.off, zone) || (needs_key && !has_key)) continue;
-    zones_.push_back({.list = &list, .suffix = has_key ? Keyed(list, key->second) : zone});
+    zones_.push_back({.list = &list, .suffix = has_key ? Keyed(list, key->second) : zone,
+                      .schedule = PollSchedule(options_.every, options_.seed + zones_.size())});
   }
 }
 
@@ -139,7 +140,7 @@ void BlocklistPoller::Ask(Zone& zone, const std::vector<SignalKey>& subjects, co
     if (reading.kind == BlocklistReading::Kind::kError) {
       signals.Fail(subjects[i], reading.text);
       signals.Report({.name = std::string(zone.list->zone)}, {.verdict = "warning", .value = reading.text, .detail = "an error, not a listing"});
-      if (reading.text.starts_with(kTooMany)) zone.poll_at = now + std::max<Duration>(options_.every, kBackOff);
+      if (reading.text.starts_with(kTooMany)) zone.schedule.NotBefore(now + kBackOff);
       continue;
     }
     std::string reason;
@@ -153,10 +154,10 @@ void BlocklistPoller::Ask(Zone& zone, const std::vector<SignalKey>& subjects, co
 
 void BlocklistPoller::Poll(const PolicyDocument& policy, SignalKeeper& signals, Instant now) {
   for (Zone& zone : zones_) {
-    if (now < zone.poll_at) continue;
+    if (!zone.schedule.IsDue(now)) continue;
     const auto asked = Subjects(zone, policy);
     if (asked.empty()) continue;
-    zone.poll_at = now + options_.every;
+    zone.schedule.Succeeded(now);
     if (!Test(zone, signals, now)) continue;
     std::vector<SignalKey> subjects;
     std::vector<std::string> names;

@@ -7,12 +7,14 @@
 
 #include "policy/blocklist.h"
 #include "scheduler/control/dns_questions.h"
+#include "scheduler/control/poll_schedule.h"
 #include "scheduler/control/poller.h"
 
 namespace sluice::scheduler {
 
 struct BlocklistOptions {
   Duration every = std::chrono::minutes(15);
+  uint64_t seed = 0;
   Duration test_every = std::chrono::hours(1);
   ConfirmationRules confirmation;
   std::vector<std::string> on, off;         // Zones beside, or not of, those that are shipped as on.
@@ -34,7 +36,8 @@ class BlocklistPoller final : public Poller {
     const Blocklist* list = nullptr;
     std::string suffix;  // With the key.
     bool is_trusted = false;
-    Instant test_at{}, poll_at{};
+    PollSchedule schedule;
+    Instant test_at{};
   };
   bool Test(Zone& zone, SignalKeeper& signals, Instant now);
   void Ask(Zone& zone, const std::vector<SignalKey>& subjects, const std::vector<std::string>& names, SignalKeeper& signals,

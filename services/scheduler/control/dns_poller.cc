@@ -42,8 +42,8 @@ bool DnsPoller::Keeps(const PolicyDocument& policy, const SignalKey& key) const 
 }
 
 void DnsPoller::Poll(const PolicyDocument& policy, SignalKeeper& signals, Instant now) {
-  if (now < poll_at_) return;
-  poll_at_ = now + every_;
+  if (!schedule_.IsDue(now)) return;
+  schedule_.Succeeded(now);
   texts_.clear();
   addresses_.clear();
   mx_.clear();

@@ -8,14 +8,15 @@
 
 #include "policy/spf.h"
 #include "scheduler/control/dns_questions.h"
+#include "scheduler/control/poll_schedule.h"
 #include "scheduler/control/poller.h"
 
 namespace sluice::scheduler {
 
 class DnsPoller final : public Poller {
  public:
-  DnsPoller(Duration every, bool ask_for_every_address, Resolver& resolver)
-      : every_(every), ask_for_every_address_(ask_for_every_address), dns_(resolver) {}
+  DnsPoller(Duration every, uint64_t seed, bool ask_for_every_address, Resolver& resolver)
+      : schedule_(every, seed), ask_for_every_address_(ask_for_every_address), dns_(resolver) {}
   void Poll(const PolicyDocument& policy, SignalKeeper& signals, Instant now) override;
   bool Keeps(const PolicyDocument& policy, const SignalKey& key) const override;
 
@@ -27,10 +28,9 @@ class DnsPoller final : public Poller {
   bool IsAsked(const SourcePolicy& source) const;
   SpfLookups Lookups();
 
-  const Duration every_;
+  PollSchedule schedule_;
   const bool ask_for_every_address_;
   DnsQuestions dns_;
-  Instant poll_at_{};
   // Of one round: what several sources ask alike.
   std::map<std::string, std::optional<std::vector<std::string>>> texts_, addresses_, mx_;
 };

@@ -1,7 +1,5 @@
 #include "scheduler/control/poll_schedule.h"
 
-#include <algorithm>
-
 namespace sluice::scheduler {
 namespace {
 

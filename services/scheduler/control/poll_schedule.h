@@ -2,6 +2,7 @@
 // wait that doubles. Decides with the time that it is told.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 
@@ -16,6 +17,8 @@ class PollSchedule {
   Instant due() const { return due_; }
   void Succeeded(Instant now);
   void Failed(Instant now);
+  // Whatever was due before.
+  void NotBefore(Instant at) { due_ = std::max(due_, at); }
   // Before the first question: somebody was answered at `last`, perhaps in another process.
   void Resume(Instant last);
 

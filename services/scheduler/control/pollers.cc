@@ -59,14 +59,16 @@ absl::StatusOr<Pollers> MakePollers(const Options& options, const Clock& clock, 
   dns.max_ttl = std::chrono::minutes(5);
   ASSIGN_OR_RETURN(out.resolver, CreateResolver(dns, clock));
   BlocklistOptions lists;
+  std::random_device seeds;
   lists.every = given.lists_every;
+  lists.seed = seeds();
   lists.confirmation.apart = given.confirm_after;
   lists.on = given.lists_on;
   lists.off = given.lists_off;
   lists.ask_for_every_address = !given.resolvers.empty();
   ASSIGN_OR_RETURN(lists.keys, ReadBlocklistKeys(given.keys_file));
   out.all.push_back(std::make_unique<BlocklistPoller>(std::move(lists), *out.resolver, log));
-  out.all.push_back(std::make_unique<DnsPoller>(given.dns_every, !given.resolvers.empty(), *out.resolver));
+  out.all.push_back(std::make_unique<DnsPoller>(given.dns_every, seeds(), !given.resolvers.empty(), *out.resolver));
   RETURN_IF_ERROR(AddReports(given, clock, out));
   return out;
 }
