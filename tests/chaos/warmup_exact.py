@@ -8,7 +8,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
-from client import submission  # noqa: E402
+from client import grpc, submission  # noqa: E402
 from trial import Failure, Trial, wait_for  # noqa: E402
 
 MAIL = b"From: News <news@shop.example>\r\nTo: you@example.com\r\nSubject: hello\r\n\r\nBody\r\n"
@@ -81,6 +81,15 @@ class Exact:
             raise Failure(bad[0])
         self.submitted += count
 
+    def try_feed(self, count):
+        try:
+            self.feed(count)
+            return True
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False
+
     # ---- trouble
     def strike(self):
         kind = self.random.choice(self.args.kinds)
@@ -106,7 +115,8 @@ class Exact:
         if kind == "postgres":
             after = self.ledger()
         if kind == "ingest":
-            self.feed(60)  # It takes mail again; and it had no part in any grant.
+            # It takes mail again, once the client has noticed; and it had no part in any grant.
+            wait_for(lambda: self.try_feed(60), "ingest to take mail", 60, 0.2)
             return
         for key in set(before) | set(after):
             used = max(rows[key][2] for rows in (before, after) if key in rows)
