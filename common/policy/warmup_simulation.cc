@@ -1,8 +1,11 @@
 #include "policy/warmup_simulation.h"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <random>
+
+#include "base/text.h"
 
 namespace sluice {
 namespace {
@@ -200,6 +203,30 @@ std::vector<TrafficShare> UsualTraffic() {
   ProviderModel apple{.trust = 60, .growth = 1.9, .late_growth = 1.4, .throttle_share = 0.95};
   ProviderModel other{.trust = 400, .growth = 2.5, .late_growth = 2, .throttle_share = 0.6, .overrun_cost = 0.2};
   return {{"google", 0.40, google}, {"ms-consumer", 0.25, microsoft}, {"yahoo", 0.15, yahoo}, {"apple", 0.10, apple}, {"other", 0.10, other}};
+}
+
+absl::StatusOr<std::vector<TrafficShare>> TrafficFromText(std::string_view text) {
+  const std::vector<TrafficShare> usual = UsualTraffic();
+  std::vector<TrafficShare> out;
+  double sum = 0;
+  for (bool more = true; more;) {
+    const size_t comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    more = comma != std::string_view::npos;
+    text.remove_prefix(more ? comma + 1 : text.size());
+    const size_t equals = part.find('=');
+    const std::string_view provider = part.substr(0, equals), number = equals == std::string_view::npos ? "" : part.substr(equals + 1);
+    double share = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), share);
+    if (provider.empty() || error != std::errc() || end != number.data() + number.size() || !(share > 0 && share <= 1e9)) {
+      return absl::InvalidArgumentError(Cat(Quoted(part), " is no share; write them like google=40,yahoo=20,other=40"));
+    }
+    const auto known = std::find_if(usual.begin(), usual.end(), [&](const TrafficShare& one) { return one.provider == provider; });
+    out.push_back({std::string(provider), share, known == usual.end() ? usual.back().model : known->model});
+    sum += share;
+  }
+  for (TrafficShare& one : out) one.share /= sum;
+  return out;
 }
 
 }  // namespace sluice

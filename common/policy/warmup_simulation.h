@@ -7,7 +7,10 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "absl/status/statusor.h"
 
 #include "policy/warmup_model.h"
 #include "policy/warmup_plan.h"
@@ -58,6 +61,9 @@ Simulation SimulateFixed(const WarmupScenario& scenario, const FixedCaps& caps);
 
 // Usual consumer traffic: google 40 %, Microsoft 25 %, yahoo 15 %, apple 10 %, other 10 %, each with a temper of its own.
 std::vector<TrafficShare> UsualTraffic();
+
+// `google=40,yahoo=20,other=40`: shares in any unit, of the usual tempers; providers without one of their own have that of `other`.
+absl::StatusOr<std::vector<TrafficShare>> TrafficFromText(std::string_view text);
 
 // Lines of a plot of `values` (one a day) on a logarithmic scale, for terminals.
 std::string TerminalPlot(const std::vector<int64_t>& values, int height = 12);

@@ -66,6 +66,12 @@ from sending_constraint
 where cause = 'automation' and source <> '' and tenant || stream || campaign || domain || pool = ''
   and (until is null or until > timestamptz 'epoch' + $1::bigint * interval '1 microsecond'))sql";
 
+constexpr const char* kComplaints = R"sql(
+select source, provider, sum(count)::bigint from reputation_count
+where kind = 'complained' and source <> '' and last_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond'
+group by source, provider
+order by source, provider)sql";
+
 constexpr const char* kSetWaiting = R"sql(
 with gone as (
   delete from warmup_waiting w
@@ -194,6 +200,14 @@ class PostgresWarmupStore final : public WarmupStore {
     };
     return Read<WarmupOpinionRow>("warmup opinions", read,
                                   [&](pqxx::transaction_base& tx) { return tx.exec_params(kOpinions, ToMicros(now)); });
+  }
+
+  absl::StatusOr<std::vector<WarmupComplaintsRow>> Complaints(Instant from) override {
+    const auto read = [](const pqxx::row& row) {
+      return WarmupComplaintsRow{.source = StringOf(row[0]), .provider = StringOf(row[1]), .count = IntOf<int64_t>(row[2])};
+    };
+    return Read<WarmupComplaintsRow>("warmup complaints", read,
+                                     [&](pqxx::transaction_base& tx) { return tx.exec_params(kComplaints, ToMicros(from)); });
   }
 
   absl::Status SetWaiting(const std::string& scheduler, const std::vector<WarmupWaitingRow>& rows) override {

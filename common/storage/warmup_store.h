@@ -63,6 +63,12 @@ struct WarmupWaitingRow {
   friend bool operator==(const WarmupWaitingRow&, const WarmupWaitingRow&) = default;
 };
 
+struct WarmupComplaintsRow {
+  std::string source = {}, provider = {};
+  int64_t count = 0;
+  friend bool operator==(const WarmupComplaintsRow&, const WarmupComplaintsRow&) = default;
+};
+
 struct WarmupChange {
   WarmupStateRow state;                   // `revision` is that which was read; the stored one rises.
   std::optional<WarmupEventRow> event = {};
@@ -82,6 +88,8 @@ class WarmupStore {
   virtual absl::StatusOr<std::vector<WarmupPlanRow>> Plans() = 0;
   // Of all sources, as they stand.
   virtual absl::StatusOr<std::vector<WarmupOpinionRow>> Opinions(Instant now) = 0;
+  // Complaints that came back since `from`, by the source and provider of what they are about.
+  virtual absl::StatusOr<std::vector<WarmupComplaintsRow>> Complaints(Instant from) = 0;
   // What waits at this scheduler, in place of what it said before. To be said again every few seconds.
   virtual absl::Status SetWaiting(const std::string& scheduler, const std::vector<WarmupWaitingRow>& rows) = 0;
   // Of all schedulers together.

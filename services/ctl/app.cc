@@ -322,6 +322,7 @@ class App {
     simulate->add_option("--plan", warmup_.plan, "A shipped plan, or one of --file")->capture_default_str();
     simulate->add_option("-f,--file", warmup_.file, "Policy in YAML with the plan");
     simulate->add_option("--volume", warmup_.volume, "Messages a day")->capture_default_str()->check(CLI::Range(1, 100'000'000));
+    simulate->add_option("--traffic", warmup_.traffic, "Shares such as google=40,ms-consumer=25,other=35; default the usual of consumers");
     simulate->add_option("--days", warmup_.days)->capture_default_str()->check(CLI::Range(1, 365));
     simulate->add_option("--seed", warmup_.seed)->capture_default_str();
     simulate->add_option("--growth", warmup_.growth, "Growth that the providers allow, times the usual")->check(CLI::Range(0.01, 10.0));

@@ -152,6 +152,7 @@ struct WarmupOptions {
   int stage = 0, limit = 30;
   // simulate
   std::string plan = "default", file, svg;
+  std::string traffic;  // `google=40,yahoo=20,other=40`; empty = usual.
   int64_t volume = 100'000;
   int days = 60;
   uint64_t seed = 1;

@@ -50,6 +50,11 @@ int WarmupSimulate(const Context& context, const WarmupOptions& options) {
     return RefuseUsage(context, Cat("--plan: there is no plan ", Quoted(options.plan), options.file.empty() ? "" : " in that file",
                                     "; shipped are ", names));
   }
+  if (!options.traffic.empty()) {
+    absl::StatusOr<std::vector<TrafficShare>> traffic = TrafficFromText(options.traffic);
+    if (!traffic.ok()) return RefuseUsage(context, Cat("--traffic: ", View(traffic.status().message())));
+    scenario.traffic = *std::move(traffic);
+  }
   for (TrafficShare& share : scenario.traffic) {
     share.model.growth = 1 + (share.model.growth - 1) * options.growth;
     share.model.late_growth = 1 + (share.model.late_growth - 1) * options.growth;

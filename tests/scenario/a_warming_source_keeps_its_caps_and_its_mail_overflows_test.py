@@ -27,13 +27,13 @@ class Warmup(Warming):
         self.assertTrue(all(int(used) <= int(cap) for used, cap in rows), rows)
 
     def test_3_mail_without_an_overflow_waits_and_says_until_about_when(self):
-        self.submit(12, "g.test", stream="letters")
+        self.submit(6, "g.test", stream="letters")
 
         def waits():
             row = [line for line in self.ctl("status", "ip-13", "--provider", "google").stdout.splitlines() if " google " in line]
             return re.search(r"(\d+), until about (\d\S+)", row[0]) if row else None
         found = wait_for(waits, "how many wait, and until when", 30, 0.2)
-        self.assertLessEqual(int(found.group(1)), 12)
+        self.assertLessEqual(int(found.group(1)), 6)
         told = self.trial.local.ctl("explain", "--tenant", "shop", "--from", "news@shop.example", "--to", "u@d1.g.test", "--stream", "letters").stdout
         self.assertRegex(told, r"waits for: an allowance of warming source ip-13: \d of 5 used today, the next about \d.*; \d+ wait, the last until about \d")
         self.assertGreater(self.metric("sluice_warmup_waiting_count"), 0)

@@ -45,7 +45,7 @@ class Warming(Scenario):
     @classmethod
     def setUpClass(cls):
         cls.options = {"policy": cls.policy, "records": RECORDS, "sink": {"recording": "envelope", "hosts": HOSTS, **cls.sink},
-                       "scheduler": {"testing": True, "warmup.day": "%ds" % cls.day, "lease": "3s"}}
+                       "scheduler": {"testing": True, "warmup.day": "%ds" % cls.day, "lease": "6s"}}
         super().setUpClass()
         cls.sent = 0
         cls.begins()

@@ -265,6 +265,20 @@ TEST_F(WarmupLedgerTest, OpinionsAreThoseOfPollersHealthAndRefusalsAsTheyStand) 
                                                     "ip-1 google refusal google_blocks_source: reply 550"));
 }
 
+TEST_F(WarmupLedgerTest, ComplaintsAreThoseOfTheDayBySourceAndProvider) {
+  const auto store = MakeWarmupStore(*pool_);
+  const auto count = [&](const char* kind, const char* source, int n, const char* at) {
+    Query(Cat("insert into reputation_count (bucket_at, source, provider, tenant, kind, reply_class, count, last_at, last_reply) values (", at, ", '",
+              source, "', 'google', 'shop', '", kind, "', '', ", n, ", ", at, ", '') returning 1"));
+  };
+  count("complained", "ip-1", 3, "now()");
+  count("complained", "ip-1", 2, "now() - interval '10 minutes'");
+  count("complained", "ip-1", 9, "now() - interval '2 days'");
+  count("delivered", "ip-1", 100, "now()");
+  count("complained", "", 7, "now()");
+  EXPECT_THAT(*store->Complaints(today_.now - kHour), ::testing::ElementsAre(WarmupComplaintsRow{"ip-1", "google", 5}));
+}
+
 TEST_F(WarmupLedgerTest, WhatWaitsIsTheSumOverSchedulersThatLive) {
   const auto store = MakeWarmupStore(*pool_);
   ASSERT_EQ(store->SetWaiting("a", {{"192.0.2.1", "google", 5}, {"192.0.2.1", "yahoo", 1}}), absl::OkStatus());

@@ -55,6 +55,7 @@ absl::Status WarmupKeeper::Tick(const PolicyDocument& policy) {
   RETURN_IF_ERROR(Join(policy));
   RETURN_IF_ERROR(JudgeDays());
   RETURN_IF_ERROR(OpenDay());
+  RETURN_IF_ERROR(CountComplaints());
   RETURN_IF_ERROR(JudgeMinutes());
   Publish();
   return absl::OkStatus();
@@ -96,6 +97,33 @@ absl::Status WarmupKeeper::Hear(Duration not_older) {
   book_.SetOpinions(std::move(opinions));
   heard_at_ = steady;
   return absl::OkStatus();
+}
+
+absl::Status WarmupKeeper::CountComplaints() {
+  const SteadyInstant steady = clock_.Steady();
+  if (counted_at_ != SteadyInstant() && steady - counted_at_ < kHearEvery) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<storage::WarmupComplaintsRow> rows, store_.Complaints(day_.starts_at));
+  counted_at_ = steady;
+  std::map<std::pair<std::string, std::string>, int64_t> sums;
+  for (const storage::WarmupComplaintsRow& row : rows) {
+    for (const storage::WarmupStateRow& state : book_.states()) {
+      const WarmupPlan* plan = book_.Plan(state.plan, state.plan_version);
+      if (state.source != row.source || plan == nullptr || ColumnOf(*plan, row.provider) != state.provider) continue;
+      sums[{state.address, state.provider}] += row.count;
+    }
+  }
+  if (std::exchange(complained_day_, day_.day) != day_.day) complained_.clear();
+  std::vector<storage::LedgerCounts> more;
+  for (const auto& [key, sum] : sums) {
+    const storage::LedgerRow* today = book_.Row(key.first, key.second, day_.day);
+    if (today == nullptr) continue;
+    int64_t& known = complained_[key];
+    known = std::max(known, today->complained);
+    if (sum <= known) continue;
+    more.push_back({.day = day_.day, .address = key.first, .provider = key.second, .complained = sum - known});
+    known = sum;
+  }
+  return more.empty() ? absl::OkStatus() : ledger_.Record(more);
 }
 
 absl::Status WarmupKeeper::JudgeDays() {

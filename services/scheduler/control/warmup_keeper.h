@@ -54,6 +54,8 @@ class WarmupKeeper {
   absl::Status Join(const PolicyDocument& policy);
   // What others say, as fresh as the judgement needs it.
   absl::Status Hear(Duration not_older);
+  // Complaints of today, into the ledger.
+  absl::Status CountComplaints();
   absl::Status JudgeDays();
   absl::Status OpenDay();
   absl::Status JudgeMinutes();
@@ -74,7 +76,9 @@ class WarmupKeeper {
   storage::LedgerDay day_;
   int64_t stamp_ = -1;
   int64_t ledger_day_ = -1;
-  SteadyInstant looked_at_{}, heard_at_{};
+  SteadyInstant looked_at_{}, heard_at_{}, counted_at_{};
+  std::map<std::pair<std::string, std::string>, int64_t> complained_;  // Of today, as they are in the ledger or on their way.
+  int64_t complained_day_ = -1;
   std::map<std::pair<std::string, std::string>, Seen> seen_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "policy/confidence.h"
 #include "policy/warmup_pace.h"
+#include "policy/warmup_simulation.h"
 
 namespace sluice {
 namespace {
@@ -338,6 +339,17 @@ TEST(WarmupPaceTest, TheLastOfManyIsReckonedOverTheDaysToCome) {
   EXPECT_NEAR(hours(LastGrantAt(stopped, 1, then, noon)), 48, 0.01) << "nothing on the days that are stopped";
   EXPECT_EQ(LastGrantAt({.cap = 0}, 1, {.cap = 0, .opens_at = then.opens_at, .length = 24 * kHour, .open = 20 * kHour}, noon), std::nullopt);
   EXPECT_EQ(LastGrantAt({.cap = 0}, 500, {.opens_at = then.opens_at, .length = 24 * kHour, .open = 20 * kHour}, noon), then.opens_at);
+}
+
+TEST(WarmupSimulationTest, TrafficIsReadFromItsText) {
+  const auto traffic = TrafficFromText("google=30,comcast=10");
+  ASSERT_TRUE(traffic.ok()) << traffic.status();
+  ASSERT_EQ(traffic->size(), 2u);
+  EXPECT_DOUBLE_EQ((*traffic)[0].share, 0.75);
+  EXPECT_EQ((*traffic)[1].provider, "comcast");
+  for (const char* bad : {"", "google", "google=", "=3", "google=x", "google=-1", "google=1,,", "google=nan"}) {
+    EXPECT_FALSE(TrafficFromText(bad).ok()) << bad;
+  }
 }
 
 TEST(WarmupPaceTest, WhatIsStoppedGivesNothingUntilThen) {

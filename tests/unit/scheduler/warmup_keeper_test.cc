@@ -113,6 +113,27 @@ TEST_F(WarmupKeeperTest, AListingWithinTheDaySuspendsWithinSecondsAndStopsTheLed
   EXPECT_EQ(ledger.limits.size(), 2u) << "once";
 }
 
+TEST_F(WarmupKeeperTest, ComplaintsThatComeBackAreCountedOnceAndSuspend) {
+  YesterdayWasClean();
+  Round();
+  for (storage::LedgerRow& row : ledger.rows) {
+    if (row.day == kDay && row.provider == "google") row.attempted = row.accepted = 1'000;
+  }
+  store.complaints = {{.source = "ip-1", .provider = "google", .count = 20}, {.source = "ip-1", .provider = "comcast", .count = 1}};
+  Round();
+  Round();
+  Round();
+  const auto complained = [&](std::string_view provider) {
+    const auto row = std::find_if(ledger.rows.begin(), ledger.rows.end(), [&](const auto& r) { return r.day == kDay && r.provider == provider; });
+    return row->complained;
+  };
+  EXPECT_EQ(complained("google"), 20);
+  EXPECT_EQ(complained("other"), 1);
+  EXPECT_EQ(StateAt("google").why, "complaints");
+  EXPECT_TRUE(StateAt("google").suspended_until.has_value());
+  EXPECT_FALSE(StateAt("other").suspended_until.has_value());
+}
+
 TEST_F(WarmupKeeperTest, ARefusalSendsItsProviderBackAndNobodyElse) {
   YesterdayWasClean();
   Round();

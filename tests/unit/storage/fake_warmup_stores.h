@@ -18,7 +18,14 @@ class FakeWarmupLedger final : public storage::WarmupLedger {
   absl::StatusOr<storage::GrantAnswer> Draw(const std::vector<storage::GrantRequest>& requests) override {
     return storage::GrantAnswer{.day = today, .grants = std::vector<storage::Granted>(requests.size())};
   }
-  absl::Status Record(const std::vector<storage::LedgerCounts>&) override { return absl::OkStatus(); }
+  absl::Status Record(const std::vector<storage::LedgerCounts>& counts) override {
+    for (const storage::LedgerCounts& c : counts) {
+      for (storage::LedgerRow& row : rows) {
+        if (row.day == c.day && row.address == c.address && row.provider == c.provider) row.complained += c.complained;
+      }
+    }
+    return absl::OkStatus();
+  }
   absl::Status Open(const std::vector<storage::LedgerRow>& opened) override {
     rows.insert(rows.end(), opened.begin(), opened.end());
     return absl::OkStatus();
@@ -52,6 +59,7 @@ class FakeWarmupStore final : public storage::WarmupStore {
   std::vector<storage::WarmupOpinionRow> opinions;
   std::vector<storage::WarmupEventRow> events;
   std::vector<storage::WarmupWaitingRow> waiting;
+  std::vector<storage::WarmupComplaintsRow> complaints;
 
   absl::StatusOr<std::vector<storage::WarmupStateRow>> States() override { return states; }
   absl::StatusOr<int64_t> Stamp() override { return stamp; }
@@ -68,6 +76,7 @@ class FakeWarmupStore final : public storage::WarmupStore {
   }
   absl::StatusOr<storage::WarmupPlanRow> Pin(const storage::WarmupPlanRow& plan, Instant) override { return plan; }
   absl::StatusOr<std::vector<storage::WarmupPlanRow>> Plans() override { return plans; }
+  absl::StatusOr<std::vector<storage::WarmupComplaintsRow>> Complaints(Instant) override { return complaints; }
   absl::Status SetWaiting(const std::string&, const std::vector<storage::WarmupWaitingRow>& rows) override {
     waiting = rows;
     return absl::OkStatus();
