@@ -6,7 +6,7 @@ namespace sluice {
 namespace {
 
 // Who has no need keeps one part of so many, so that its first message waits for nobody.
-constexpr int64_t kIdleParts = 33;
+constexpr int64_t kIdleParts = 64;
 // A window catches up with so much lateness (rate_window.cc).
 constexpr Duration kCatchUp = std::chrono::milliseconds(250);
 // What left evenly arrives a little unevenly: the interval counts as longer by a hundredth, at most this.
@@ -86,21 +86,25 @@ std::optional<int64_t> RateShare::Lower(SteadyInstant now) {
 }
 
 void RateShare::Apply(SteadyInstant now) {
-  int64_t share = std::min(most_, rate_.count);
-  if (of_ > rate_.count) share = most_ * rate_.count / of_;
-  is_open_ = share > 0;
+  share_ = of_ > rate_.count ? most_ * rate_.count / of_ : std::min(most_, rate_.count);
   const Duration guarded = rate_.per + std::min<Duration>(rate_.per / 100, kMostGuard);
   // A window without a rate would forget what went.
-  window_.SetRate(Rate{.count = std::max<int64_t>(share, 1), .per = guarded}, now);
+  window_.SetRate(Rate{.count = std::max<int64_t>(share_, 1), .per = guarded}, now);
 }
 
 int64_t RateShare::Available(int64_t most, SteadyInstant now) const {
-  return is_open_ && now < until_ ? window_.Available(most, now) : 0;
+  if (share_ <= 0 || now >= until_) return 0;
+  return std::max<int64_t>(window_.Available(most + handed_out_, now) - handed_out_, 0);
+}
+
+void RateShare::Begun(SteadyInstant now) {
+  --handed_out_;
+  window_.Take(1, now);
 }
 
 std::optional<SteadyInstant> RateShare::ReadyAt(SteadyInstant now) const {
-  if (!is_open_ || now >= until_) return std::nullopt;
-  return window_.ReadyAt(1, now);
+  if (handed_out_ >= share_ || now >= until_) return std::nullopt;
+  return window_.ReadyAt(handed_out_ + 1, now);
 }
 
 }  // namespace sluice

@@ -49,10 +49,14 @@ class RateShare {
   // Comes down to the target as far as it can. The value to store as `most` before anybody else may have it; absent = unchanged.
   std::optional<int64_t> Lower(SteadyInstant now);
 
+  // What is handed out counts from then until an interval after it was begun, or until it came back: however long it is under way, no
+  // interval holds more.
   int64_t Available(int64_t most, SteadyInstant now) const;
-  void Take(int64_t n, SteadyInstant now) { window_.Take(n, now); }
-  int64_t Used(SteadyInstant now) const { return window_.Counted(now); }
-  // When one more may leave, as things stand; absent = not before the share changes.
+  void HandOut() { ++handed_out_; }
+  void Begun(SteadyInstant now);
+  void CameBack() { --handed_out_; }
+  int64_t Used(SteadyInstant now) const { return window_.Counted(now) + handed_out_; }
+  // When one more may leave, as things stand; absent = not before the share changes or something handed out has begun.
   std::optional<SteadyInstant> ReadyAt(SteadyInstant now) const;
   const Rate& rate() const { return rate_; }
 
@@ -61,9 +65,9 @@ class RateShare {
 
   Rate rate_{};
   RateWindow window_;
-  int64_t most_ = 0, target_ = 0, of_ = 0;
+  int64_t handed_out_ = 0;  // And not begun.
+  int64_t most_ = 0, target_ = 0, of_ = 0, share_ = 0;
   SteadyInstant until_{};
-  bool is_open_ = false;
 };
 
 }  // namespace sluice

@@ -310,7 +310,7 @@ class Core {
   bool SharedHoldsEntry(Slot slot, const FlowKey& key, SharedGate& gate);
   // Of the overflow that was chosen; its limits are the gate's then.
   bool SharedHoldsOverflow(Slot slot, const FlowKey& key, uint32_t pool, SharedGate& gate);
-  void TakeShared(const SharedGate& gate);
+  void HandOutShared(int64_t id, const SharedGate& gate);
   void WakeShared(SteadyInstant steady);
 
   // core_warmup.cc

@@ -88,8 +88,9 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       calendar_.Add(index_, slot);
       continue;
     }
+    // Before it may come back at once.
+    if (!shared_.empty()) HandOutShared(entry.id, gate);
     Begin(slot, choice, key);
-    TakeShared(gate);
     ++begun;
     if (!trickle_at_.empty() && HoldsFlow(key, now)) {
       parked = Parked::kConstraint;

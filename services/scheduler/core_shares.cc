@@ -52,11 +52,10 @@ bool Core::SharedHoldsOverflow(Slot slot, const FlowKey& key, uint32_t pool, Sha
   return shared_.Available(gate.entry, 1, clock_.Steady(), gate.blocking) <= 0;
 }
 
-void Core::TakeShared(const SharedGate& gate) {
-  if (gate.flow.empty() && gate.entry.empty()) return;
-  const SteadyInstant steady = clock_.Steady();
-  if (!gate.is_overflow) shared_.Take(gate.flow, steady);
-  shared_.Take(gate.entry, steady);
+void Core::HandOutShared(int64_t id, const SharedGate& gate) {
+  SharedLimits::Numbers numbers = gate.is_overflow ? SharedLimits::Numbers() : gate.flow;
+  numbers.insert(numbers.end(), gate.entry.begin(), gate.entry.end());
+  if (!numbers.empty()) shared_.HandOut(id, std::move(numbers));
 }
 
 void Core::WakeShared(SteadyInstant steady) {

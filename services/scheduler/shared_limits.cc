@@ -6,6 +6,8 @@
 namespace sluice::scheduler {
 
 void SharedLimits::SetPolicy(const std::vector<SharedRate>& all, SteadyInstant now) {
+  // By the numbers of before; what is under way counts as begun.
+  while (!handed_out_.empty()) Begun(handed_out_.begin()->first, now);
   table_ = SharedRateTable(all);
   std::vector<Limit> before = std::exchange(limits_, {});
   numbers_.clear();
@@ -59,8 +61,23 @@ int64_t SharedLimits::Available(const Numbers& numbers, int64_t most, SteadyInst
   return most;
 }
 
-void SharedLimits::Take(const Numbers& numbers, SteadyInstant now) {
-  for (const uint32_t number : numbers) limits_[number].share.Take(1, now);
+void SharedLimits::HandOut(int64_t entry, Numbers numbers) {
+  for (const uint32_t number : numbers) limits_[number].share.HandOut();
+  handed_out_[entry] = std::move(numbers);
+}
+
+void SharedLimits::Begun(int64_t entry, SteadyInstant now) {
+  const auto it = handed_out_.find(entry);
+  if (it == handed_out_.end()) return;
+  for (const uint32_t number : it->second) limits_[number].share.Begun(now);
+  handed_out_.erase(it);
+}
+
+void SharedLimits::CameBack(int64_t entry) {
+  const auto it = handed_out_.find(entry);
+  if (it == handed_out_.end()) return;
+  for (const uint32_t number : it->second) limits_[number].share.CameBack();
+  handed_out_.erase(it);
 }
 
 void SharedLimits::Awaits(uint32_t number, SteadyInstant now) {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/clock.h"
 #include "policy/rate_share.h"
 #include "policy/shared_rate.h"
@@ -43,7 +44,10 @@ class SharedLimits {
   // Of all these together; `blocking` is one that lets the fewest go.
   int64_t Available(const Numbers& numbers, int64_t most, SteadyInstant now, uint32_t& blocking) const;
   int64_t Available(uint32_t number, int64_t most, SteadyInstant now) const { return limits_[number].share.Available(most, now); }
-  void Take(const Numbers& numbers, SteadyInstant now);
+  // The entry is handed out against these; then it has begun, or came back. Nothing when it was not, or that was said before.
+  void HandOut(int64_t entry, Numbers numbers);
+  void Begun(int64_t entry, SteadyInstant now);
+  void CameBack(int64_t entry);
   // Something waits for it from now on.
   void Awaits(uint32_t number, SteadyInstant now);
   // Calls wake(number, how many may go) for each that something waits for and lets some go; it waits on if wake says so.
@@ -67,6 +71,7 @@ class SharedLimits {
   std::vector<Limit> limits_;
   std::unordered_map<std::string, uint32_t> numbers_;  // By key.
   Numbers awaited_;
+  absl::flat_hash_map<int64_t, Numbers> handed_out_;  // By entry: those not begun.
 };
 
 template <class Wake>

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -21,7 +22,9 @@ constexpr Duration kStep = milliseconds(5), kRound = milliseconds(500), kLease =
 
 class Model {
  public:
-  explicit Model(Rate rate) : rate_(rate) {}
+  // `delay`: from handing out to beginning.
+  explicit Model(Rate rate, std::function<Duration()> delay = [] { return Duration(milliseconds(10)); })
+      : rate_(rate), delay_(std::move(delay)) {}
 
   void Start(const std::string& name) {
     Scheduler& scheduler = schedulers_[name];
@@ -39,14 +42,20 @@ class Model {
   void Run(Duration time) {
     for (const SteadyInstant end = now_ + time; now_ < end; now_ += kStep) {
       for (auto& [name, scheduler] : schedulers_) {
+        std::erase_if(scheduler.under_way, [&](SteadyInstant at) {
+          if (now_ < at) return false;
+          scheduler.share.Begun(now_);
+          sent_.push_back(now_);
+          return true;
+        });
         if (now_ >= scheduler.next_round) Exchange(name, scheduler);
         if (!scheduler.has_work || scheduler.share.Available(1, now_) <= 0) {
           scheduler.waits = scheduler.has_work;
           continue;
         }
         scheduler.waits = true;
-        scheduler.share.Take(1, now_);
-        sent_.push_back(now_);
+        scheduler.share.HandOut();
+        scheduler.under_way.push_back(now_ + delay_());
       }
       if (now_ >= next_plan_) Plan();
     }
@@ -78,6 +87,7 @@ class Model {
     RateShare share;
     SteadyInstant next_round{};
     bool has_work = false, waits = false;
+    std::vector<SteadyInstant> under_way;  // When each begins.
   };
 
   void Exchange(const std::string& name, Scheduler& scheduler) {
@@ -106,6 +116,7 @@ class Model {
   }
 
   Rate rate_;
+  const std::function<Duration()> delay_;
   SteadyInstant now_ = SteadyInstant(seconds(1000)), next_plan_ = SteadyInstant(seconds(1000));
   std::map<std::string, Scheduler> schedulers_;
   std::map<std::string, ShareRow> table_;
@@ -187,12 +198,26 @@ TEST(RateShareTest, AnEditGrantsNoBurst) {
   EXPECT_GE(model.Used(seconds(2)), 0.95);
 }
 
+TEST(RateShareTest, WhatIsLongUnderWayComesInNoBurst) {
+  std::mt19937 random(1);
+  bool is_stuck = false;
+  Model model({50, seconds(1)}, [&]() -> Duration { return is_stuck ? seconds(5) : milliseconds(static_cast<int64_t>(random() % 200)); });
+  model.Start("a");
+  model.SetWork("a", true);
+  model.Run(seconds(4));
+  is_stuck = true;
+  model.Run(seconds(2));
+  is_stuck = false;
+  model.Run(seconds(8));
+  EXPECT_LE(model.Most(), 50);
+}
+
 TEST(RateShareTest, NeverMoreWhateverHappens) {
   for (uint32_t seed = 1; seed <= 40; ++seed) {
     std::mt19937 random(seed);
     const auto pick = [&](int most) { return static_cast<int>(random() % static_cast<uint32_t>(most)); };
     const Rate rate{1 + pick(seed % 2 == 0 ? 20 : 200), seconds(seed % 3 == 0 ? 30 : 1)};
-    Model model(rate);
+    Model model(rate, [&]() -> Duration { return milliseconds(5 * pick(seed % 4 == 0 ? 80 : 4)); });
     std::vector<std::string> alive;
     int born = 0;
     for (int event = 0; event < 60; ++event) {

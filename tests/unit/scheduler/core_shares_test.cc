@@ -44,7 +44,7 @@ struct CoreSharesTest : ::testing::Test {
       rig.clock.Advance(milliseconds(10));
       rig.core.OnHeartbeat(rig.sessions["egress-1"], 0);
       rig.Run();
-      for (; reported < port->released.size(); ++reported) {
+      for (; delivers && reported < port->released.size(); ++reported) {
         times.push_back(rig.clock.Steady());
         rig.Report("egress-1", port->released[reported], kDelivered, ++number);
       }
@@ -63,6 +63,7 @@ struct CoreSharesTest : ::testing::Test {
   int64_t seq = 1, number = 0, revision = 1;
   uint32_t next = 1;
   size_t reported = 0;
+  bool delivers = true;
 };
 
 TEST_F(CoreSharesTest, ATenantsRateHoldsOverAllItsSourcesAndSlowsNobodyElse) {
@@ -92,6 +93,27 @@ TEST_F(CoreSharesTest, AnEntrysLimitLeavesTheOthersOfItsFlowAlone) {
   Pass(seconds(4));
   EXPECT_GE(Released("shop", "autumn"), 47);
   EXPECT_LE(Released("shop", "autumn"), 51);
+}
+
+TEST_F(CoreSharesTest, WhatIsUnderWayCountsUntilItHasBegunAndWhatComesBackNoMore) {
+  SetRules({{.match = {.tenant = "shop"}, .rate = Rate{5, seconds(1)}}});
+  GiveAll();
+  HandOff(50, "shop");
+  delivers = false;
+  Pass(seconds(10));
+  ASSERT_EQ(Released("shop"), 2) << "what a quarter of a second lets go, and one, is under way; none of it has begun";
+  DeliverInput begun;
+  begun.begun = {port->released[0].entry_id};
+  rig.core.OnDeliver(rig.sessions["egress-1"], std::move(begun));
+  Pass(milliseconds(50));
+  EXPECT_EQ(Released("shop"), 2);
+  Pass(milliseconds(250));
+  EXPECT_EQ(Released("shop"), 3);
+  DeliverInput input;
+  input.returns = {{.entry_id = port->released[1].entry_id, .attempt_id = port->released[1].attempt_id, .reason = "limit", .detail = {}}};
+  rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
+  Pass(milliseconds(50));
+  EXPECT_EQ(Released("shop"), 4) << "what came back counts no more";
 }
 
 TEST_F(CoreSharesTest, AllThatMatchHoldAtOnce) {
