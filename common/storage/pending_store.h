@@ -1,4 +1,4 @@
-// How many entries of a tenant wait: told by the owners of shards, read by ingest (migrations/0012_tenant_pending.sql).
+// How many entries of a tenant wait: told by the owners of shards, read by ingest (migrations/0014_tenant_pending.sql).
 #pragma once
 
 #include <cstdint>

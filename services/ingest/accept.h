@@ -14,6 +14,7 @@
 #include "ingest/admission.h"
 #include "ingest/directory.h"
 #include "ingest/group_commit.h"
+#include "ingest/key_budgets.h"
 #include "ingest/pending_quota.h"
 #include "ingest/submission.h"
 #include "ingest/submit.h"
@@ -36,11 +37,11 @@ class Accept {
   // Whose request it is, and the room for it.
   struct Admitted {
     std::shared_ptr<const Directory> directory;
-    const TenantPolicy* tenant = nullptr;  // Lives as long as the directory.
+    Directory::Caller caller;  // Lives as long as the directory.
     Ticket ticket;
   };
   // Quick; to be asked before a request is queued anywhere. Errors: UNAUTHENTICATED,
-  // RESOURCE_EXHAUSTED.
+  // RESOURCE_EXHAUSTED: no room, or the key is at its rate.
   std::variant<Admitted, SubmitError> Admit(const SecretHash& secret, size_t request_bytes,
                                             size_t submissions);
   // The tenant of a key; nothing when the key is not valid.
@@ -64,6 +65,7 @@ class Accept {
   const SubmitRules rules_;
   const Clock& clock_;
   MessageIdTokens tokens_;
+  KeyBudgets budgets_;
 };
 
 // What the store's answer means to the client. `refused` are the recipients left out before.

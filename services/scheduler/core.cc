@@ -98,11 +98,7 @@ void Core::DropShard(int shard) {
   std::erase_if(unsettled_, [&](const Unsettled& item) {
     if (static_cast<int>(item.settlement.entry_id >> 56) != shard) return false;
     EndSwept(item, false);
-    if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
-      Egress& egress = fleet_.egress(item.egress);
-      egress.out.not_owned.push_back(item.report_number);
-      egress.acks.Done(item.report_number);
-    }
+    EndReport(item, false);
     return true;
   });
 }
@@ -277,6 +273,7 @@ bool Core::Turn() {
   CheckSilence(steady);
   bool more = FileDue(now);
   SweepExpired(now);
+  TakeCensus(steady);
   if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
   if (trickles_at_ && *trickles_at_ <= now) WakeTrickles(now);
   more = RefileStale(now) || more;
@@ -358,10 +355,12 @@ CoreSnapshot Core::Snapshot() const {
   out.content_bytes = contents_.bytes();
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
-  out.warmup_waiting = flows_.WarmupWaiting();
+  flows_.ForEachWarmupWaiting([&](uint32_t, uint32_t, int64_t entries) { out.warmup_waiting += entries; });
   out.held = held_count_;
   out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;
+  out.queue = queue_depths_;
+  out.constraints = ConstraintCounts();
   const SteadyInstant steady = clock_.Steady();
   out.releasing = !handing_over_ && steady < lease_until_ && awaited_egresses_.empty();
   for (const auto& [shard, state] : shards_) out.shards.push_back(shard);

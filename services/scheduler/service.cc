@@ -24,6 +24,7 @@
 #include "scheduler/lease_keeper.h"
 #include "scheduler/live.h"
 #include "scheduler/operations.h"
+#include "scheduler/queue_metrics.h"
 #include "scheduler/storage_ports.h"
 #include "scheduler/warmup_service.h"
 #include "storage/audit_store.h"
@@ -35,6 +36,7 @@
 #include "storage/key_store.h"
 #include "storage/migrate.h"
 #include "storage/node_store.h"
+#include "storage/restore_guard.h"
 #include "storage/suppression_set.h"
 #include "storage/suppression_store.h"
 #include "telemetry/metrics.h"
@@ -178,6 +180,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
     log.Info("migrated");
     return absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(const bool restored, storage::HoldIfRestored(connection, clock.Now()));
+  if (restored) log.Error("held_after_restore", {{"release", "sluicectl constraints, then sluicectl resume ID"}});
   storage::ConnectionPool pool(connection, kPoolSize);
   const auto policies = storage::MakePolicyStore(pool);
   const auto assignments = storage::MakeAssignmentStore(pool);
@@ -196,8 +200,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto suppression_store = storage::MakeSuppressionStore(pool);
   storage::SuppressionSet suppressions;
   telemetry::Metrics metrics;
-  WarmupService warmup(connection, metrics, mailbox, clock, log);
+  WarmupService warmup(options.id, connection, metrics, mailbox, clock, log);
   RETURN_IF_ERROR(warmup.SetCalendar(options));
+  core_metrics.warmup_wait = &warmup.metrics().wait;
   StoragePorts ports(connection, *routes, suppressions, warmup.grants(), *resolver, mailbox, clock, log);
   CoreOptions core_options;
   core_options.content_budget_bytes = options.content_budget_mb << 20;
@@ -247,6 +252,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   Register(metrics, loop, core_metrics);
+  RegisterQueue(metrics, [&loop] { return loop.Snapshot(); }, clock);
   std::unique_ptr<telemetry::MetricsExposer> exposer;
   if (!options.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exposer, telemetry::MetricsExposer::Start(options.metrics_listen, metrics));
@@ -277,25 +283,16 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                               .metrics = health_metrics,
                               .clock = clock,
                               .log = log});
-  ReputationLoop reputation({.tally = *tally,
-                             .feedback = *feedback_store,
-                             .policies = *policies,
-                             .health = health_keeper,
+  const Rounds::Parts rounds{.policies = *policies,
                              .parse = wire::PolicyDocumentFromJson,
                              .has_control = [&control] { return control.has_control(); },
-                             .clock = clock,
-                             .log = log});
+                             .log = log};
+  ReputationLoop reputation(
+      {.tally = *tally, .feedback = *feedback_store, .health = health_keeper, .clock = clock, .log = log}, rounds);
   const auto signal_store = storage::MakeSignalStore(pool);
   ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
-  PollLoop polls({.store = *signal_store,
-                  .policies = *policies,
-                  .health = health_keeper,
-                  .parse = wire::PolicyDocumentFromJson,
-                  .has_control = [&control] { return control.has_control(); },
-                  .metrics = metrics,
-                  .clock = clock,
-                  .log = log},
-                 std::move(pollers.all));
+  PollLoop polls({.store = *signal_store, .health = health_keeper, .metrics = metrics, .clock = clock, .log = log},
+                 std::move(pollers.all), rounds);
   ReputationAdmin reputation_admin({.health = *health_store,
                                     .signals = *signal_store,
                                     .tally = *tally,
@@ -308,12 +305,13 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .audit = audit,
                                     .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
-  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
+  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
+  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson,
+                             [&](std::string_view provider) { return warmup_admin.Lacking(provider); }, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
   Operations operations(*operation_store, loop, log);
   OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);
   QueueVerbs queue_verbs(*entries, operation_admin);
-  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,
@@ -321,7 +319,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .constraints = constraint_admin,
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
-                                    .feedback = feedback_intake,
+                                    .feedback = {feedback_intake, TenantLookup(*policies)},
                                      .reputation = reputation_admin,
                                     .clock = clock,
                                     .warmup = warmup_admin});
@@ -387,6 +385,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   reputation.Stop();
+  pollers.cancel->store(true);
   polls.Stop();
   control.Stop();
   operations.Stop();

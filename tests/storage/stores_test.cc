@@ -204,6 +204,13 @@ TEST_F(StoresTest, KeysAreListedPerTenantAndRevokedOnce) {
   EXPECT_EQ(all[1].revoked_at, kNow + kLease);
   EXPECT_EQ(all[0].secret_hash, hash);
   EXPECT_EQ(all[0].created_at, kNow);
+
+  EXPECT_TRUE(all[0].limits.none());
+  const KeyLimits limits{.messages_per_second = 10, .bytes_per_second = 1'000'000, .message_bytes = 50'000};
+  EXPECT_EQ(keys->SetLimits("k1", limits)->limits, limits);
+  EXPECT_EQ(keys->LoadAll()->at(0).limits, limits);
+  EXPECT_TRUE(absl::IsNotFound(keys->SetLimits("k9", limits).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(keys->SetLimits("k1", {.message_bytes = -1}).status()));
 }
 
 // ---- assignments ------------------------------------------------------------------------------
