@@ -23,27 +23,27 @@ void CheckMatchNames(Findings& findings, const Match& match, const std::string& 
   findings.CheckProvider(match.provider, path + ".provider");
 }
 
-// Limits belong to connections, which know whom they come from and where they go, and no more.
+// Whose mail it is no connection knows: a rate is all that holds for it, and that for several sources together.
 void CheckShapingMatch(Findings& findings, const ShapingRule& rule, const std::string& path) {
-  const auto refuse = [&](const std::string& value, std::string_view field) {
-    if (value.empty()) return;
-    findings.Error(Cat(path, ".match.", field), "is not known to a connection; match source, pool, provider, site or domain");
-  };
   const Match& match = rule.match;
-  refuse(match.tenant, "tenant");
-  refuse(match.stream, "stream");
-  refuse(match.campaign, "campaign");
-  refuse(match.sender_domain, "sender_domain");
-  if (!match.tags.empty()) refuse(match.tags[0].first, "tags");
-  if (match.domain.empty()) return;
+  if (!match.tags.empty()) findings.Error(path + ".match.tags", "is for routes only; match a stream or campaign");
+  const bool is_of_mail = !match.tenant.empty() || !match.stream.empty() || !match.campaign.empty() || !match.sender_domain.empty();
+  if (!is_of_mail && match.domain.empty()) return;
   ShapingRule rest = rule;
   rest.match = {};
+  rest.rate.reset();
+  if (rule.rate && !match.source.empty()) {
+    findings.Error(path + ".match.source", "a rate of mail of one kind holds for all sources together; leave the source out");
+  }
+  if (is_of_mail && rest != ShapingRule()) {
+    findings.Error(path + ".match", "a rule for a tenant, stream, campaign or sender domain sets `rate` only: no connection knows whose mail it is");
+  }
   rest.tls.reset();
   rest.ipv6.reset();
   rest.retry_schedule.clear();
-  if (rest == ShapingRule()) return;
+  if (is_of_mail || rest == ShapingRule()) return;
   findings.Error(path + ".match.domain",
-                 "sets tls, ipv6 and retry_schedule only: limits belong to a provider or site, which many domains share");
+                 "sets rate, tls, ipv6 and retry_schedule only: other limits belong to a provider or site, which many domains share");
 }
 
 void CheckReplyPattern(Findings& findings, const std::string& pattern, const std::string& path) {

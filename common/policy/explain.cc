@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "policy/shaping.h"
+#include "policy/shared_rate.h"
 
 namespace sluice {
 namespace {
@@ -83,7 +84,8 @@ class Explainer {
             .stream = r.stream,
             .campaign = r.campaign,
             .domain = r.domain,
-            .site = r.site};
+            .site = r.site,
+            .sender_domain = r.sender_domain};
   }
 
   void Walk() {
@@ -126,6 +128,11 @@ class Explainer {
       limits.retry_schedule = {stream->retry_schedule, Cat("stream ", stream->name)};
     }
     out.limits = Describe(limits);
+    for (const SharedRate& shared : shared_) {
+      if (Covers(shared.scope, FactsOf(member.source, pool.name))) {
+        out.limits.push_back({"shared_rate", ToString(shared.rate), Cat(shared.rule, ", ", ToString(shared.scope), " together")});
+      }
+    }
     const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
     if (now != sources_.end()) out.egress = now->egress;
     const Constraint* held = suspensions_.Holding(FactsOf(member.source, pool.name), facts_.now);
@@ -200,6 +207,7 @@ class Explainer {
   const LimitBook book_;
   const std::vector<SourceNow>& sources_;
   const ExplainFacts& facts_;
+  const std::vector<SharedRate> shared_ = SharedRatesOf(policy_);
   std::vector<std::string> pools_of_;
   Explanation out_;
 };

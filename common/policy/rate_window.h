@@ -36,6 +36,8 @@ class RateWindow {
   // When one thing that counts `weight` (bytes of a message) may go. One that counts more than the limit goes when nothing else
   // went for an interval.
   SteadyInstant ReadyFor(int64_t weight, SteadyInstant now) const { return Ready(1, weight, now); }
+  // How many went within the last interval.
+  int64_t Counted(SteadyInstant now) const;
   // Nothing is remembered that limits anything: it may be forgotten.
   bool IsBlank(SteadyInstant now) const;
 
@@ -51,7 +53,6 @@ class RateWindow {
   // due_ without what is too old to be caught up.
   Nanos DueFrom(SteadyInstant now) const;
   void Expire(SteadyInstant now);
-  int64_t Counted(SteadyInstant now) const;
   // When the window alone lets `n` more go; `now` or later.
   SteadyInstant WindowReady(int64_t n, SteadyInstant now) const;
   SteadyInstant Ready(int64_t due, int64_t n, SteadyInstant now) const;

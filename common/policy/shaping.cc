@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "policy/provider.h"
+#include "policy/shared_rate.h"
 
 namespace sluice {
 namespace {
@@ -65,7 +66,7 @@ void Apply(const ShapingRule& rule, const std::string& name, EffectiveLimits& ou
   Set(out.connections_per_address, rule.connections_per_address, name);
   Set(out.messages_per_connection, rule.messages_per_connection, name);
   Set(out.recipients_per_transaction, rule.recipients_per_transaction, name);
-  Set(out.rate, rule.rate, name);
+  if (!IsShared(rule.match)) Set(out.rate, rule.rate, name);
   Set(out.connection_rate, rule.connection_rate, name);
   Set(out.bytes_rate, rule.bytes_rate, name);
   Set(out.idle_timeout, rule.idle_timeout, name);
@@ -86,7 +87,12 @@ bool CoversSource(const Scope& scope, const ShapingFacts& facts) {
 
 std::vector<PlacedRule> PlacedRules(const PolicyDocument& policy) {
   std::vector<PlacedRule> out;
-  for (size_t i = 0; i < policy.shaping.size(); ++i) out.push_back({static_cast<int>(i), policy.shaping[i]});
+  for (size_t i = 0; i < policy.shaping.size(); ++i) {
+    // Whose mail it is no connection knows: their rates are shared ones.
+    const Match& match = policy.shaping[i].match;
+    const bool is_of_mail = !match.tenant.empty() || !match.stream.empty() || !match.campaign.empty() || !match.sender_domain.empty();
+    if (!is_of_mail) out.push_back({static_cast<int>(i), policy.shaping[i]});
+  }
   return out;
 }
 

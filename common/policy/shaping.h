@@ -18,7 +18,8 @@
 
 namespace sluice {
 
-// An operator's rule and its place in the document, which is its name.
+// An operator's rule and its place in the document, which is its name. Those of tenants, streams, campaigns and sender domains are not
+// among them: policy/shared_rate.h.
 struct PlacedRule {
   int index = 0;
   ShapingRule rule = {};

@@ -222,6 +222,7 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   pools_.SetPolicy(policy);
   WarmByPolicy(policy);
   rates_.SetPolicy(policy, names_, clock_.Steady());
+  SetSharedRates(policy);
   const bool had_ipv6 = families_.has_ipv6();
   families_.SetPolicy(policy);
   if (had_ipv6 || families_.has_ipv6()) LetGo(clock_.Now());
@@ -277,7 +278,8 @@ bool Core::Turn() {
   if (trickles_at_ && *trickles_at_ <= now) WakeTrickles(now);
   more = RefileStale(now) || more;
   more = RunSweeps(now) || more;
-  if (MayRelease()) {
+  is_releasing_ = MayRelease();
+  if (is_releasing_) {
     more = WakeWarmed(now) || more;
     more = Release(now) || more;
   }

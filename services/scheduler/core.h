@@ -45,6 +45,7 @@
 #include "scheduler/names.h"
 #include "scheduler/pending_counts.h"
 #include "scheduler/pools.h"
+#include "scheduler/shared_limits.h"
 #include "scheduler/sweep.h"
 #include "scheduler/families.h"
 #include "scheduler/tenant_rates.h"
@@ -185,8 +186,16 @@ class Core {
   // Entries of these tenants in each shard that is loaded and surely owned, and a row of no tenant for the shard; without times.
   std::vector<storage::ShardPending> Pending(const std::vector<std::string>& tenants);
 
-  // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
+  // ---- rates that hold for several sources together ----
+  // Comes down from shares that are too high, and says what this scheduler has and wants.
+  std::vector<ShareNow> Shares();
+  // Those not named are nothing; nothing leaves against them after `until`.
+  void GiveShares(const std::vector<GivenShare>& shares, SteadyInstant until);
+
+  // After each round of inputs, and when Patience is over. True when there is more to release at once.
   bool Turn();
+  // How long the next Turn may wait, at most `most`.
+  Duration Patience(Duration most) const;
 
   struct ConnectedEgress {
     std::string id;
@@ -254,8 +263,9 @@ class Core {
   uint32_t FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
                    std::string_view sender_domain, std::string_view tags, std::string_view pool = {});
   // Puts a living entry that is in no list where it belongs now.
-  void Place_(Slot slot, Instant now);
-  void RouteAndFile(Slot slot, Instant now);
+  // `first`: before the others of its flow.
+  void Place_(Slot slot, Instant now, bool first = false);
+  void RouteAndFile(Slot slot, Instant now, bool first = false);
   // True while there is more to file anew.
   bool RefileStale(Instant now);
   void Resolve(uint32_t domain, Slot slot);
@@ -295,6 +305,23 @@ class Core {
   // After the attempt that `deferral` tells of.
   Instant RetryAt(const Entry& entry, const storage::Settlement& deferral, Instant now);
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
+
+  // core_shares.cc
+  // Of shared rates: those that cover a flow and the entry at hand; how many of it may leave, and which of them lets no more.
+  struct SharedGate {
+    SharedLimits::Numbers flow, entry;
+    bool is_overflow = false;  // `entry` are all.
+    int most = 0;
+    uint32_t blocking = 0;
+  };
+  void SetSharedRates(const PolicyDocument& policy);
+  void FindShared(const FlowKey& key, int most, SharedGate& gate);
+  // True: it went aside.
+  bool SharedHoldsEntry(Slot slot, const FlowKey& key, SharedGate& gate);
+  // Of the overflow that was chosen; its limits are the gate's then.
+  bool SharedHoldsOverflow(Slot slot, const FlowKey& key, uint32_t pool, SharedGate& gate);
+  void HandOutShared(int64_t id, const SharedGate& gate);
+  void WakeShared(SteadyInstant steady);
 
   // core_warmup.cc
   // Of the flow's pool; of its overflow where nobody else may send.
@@ -412,6 +439,8 @@ class Core {
   Watermarks watermarks_;
   absl::flat_hash_map<int64_t, InFlight> in_flight_;
   TenantRates rates_;
+  SharedLimits shared_;
+  absl::flat_hash_map<uint32_t, EntryList> aside_;  // Kept back, by the shared rate they wait for.
   Families families_;
   EntryList unrouted_;   // By the policy in force.
   EntryList kept_back_;  // By constraints that name a campaign or domain.
@@ -444,6 +473,7 @@ class Core {
   SteadyInstant inbox_at_{};
   bool settle_under_way_ = false;  // Or an inbox is being taken.
   int slow_start_ = 0;
+  bool is_releasing_ = false;  // In the last turn.
   // Ended by a report while their rows were still being loaded: the load must not bring them back.
   absl::flat_hash_set<int64_t> ended_unloaded_;
   int loading_shards_ = 0;

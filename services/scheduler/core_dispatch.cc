@@ -198,6 +198,12 @@ void Core::RequeueAllOf(EgressNumber number, const absl::flat_hash_set<int64_t>*
 
 void Core::FinishFlight(int64_t id, const InFlight& flight) {
   Egress& egress = fleet_.egress(flight.egress);
+  // What was sent may have begun, unless it was given back.
+  if (flight.sent) {
+    shared_.Begun(id, clock_.Steady());
+  } else {
+    shared_.CameBack(id);
+  }
   --egress.in_flight;
   if (egress.suspect == id) egress.suspect = 0;
   if (flight.source == kNoSource) return;  // From an inventory: nothing of it is kept here.
@@ -280,7 +286,9 @@ void Core::OnDeliver(Session session, DeliverInput input) {
   }
   for (const int64_t id : input.begun) {
     const auto it = in_flight_.find(id);
-    if (it != in_flight_.end() && it->second.egress == session.egress) it->second.begun = true;
+    if (it == in_flight_.end() || it->second.egress != session.egress) continue;
+    it->second.begun = true;
+    shared_.Begun(id, egress.last_heard);
   }
   for (const AttemptReport& report : input.reports) OnReport(session, report);
   for (const ReturnedEntry& returned : input.returns) OnReturned(session.egress, returned);
@@ -297,6 +305,7 @@ void Core::OnReturned(EgressNumber number, const ReturnedEntry& returned) {
     return;
   }
   CoreMetrics::Add(metrics_.returned);
+  shared_.CameBack(returned.entry_id);
   ReturnGrant(it->second);
   if (returned.reason == "source_lost" && it->second.source != kNoSource) {
     // Not used again until control has seen it bound.

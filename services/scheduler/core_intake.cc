@@ -194,7 +194,7 @@ Slot Core::TakeOut(Slot slot) {
   return slot;
 }
 
-void Core::Place_(Slot slot, Instant now) {
+void Core::Place_(Slot slot, Instant now, bool first) {
   Entry& entry = index_[slot];
   if (entry.expires <= ToTicks(now)) {
     storage::Settlement settlement;
@@ -215,7 +215,7 @@ void Core::Place_(Slot slot, Instant now) {
     Resolve(entry.domain, slot);
     return;
   }
-  RouteAndFile(slot, now);
+  RouteAndFile(slot, now, first);
 }
 
 void Core::Resolve(uint32_t number, Slot slot) {
@@ -286,7 +286,7 @@ RouteChoice Core::RouteOf(const Entry& entry) {
   return routing_.has_value() ? routing_->Route(RoutingFactsOf(entry)) : RouteChoice();
 }
 
-void Core::RouteAndFile(Slot slot, Instant now) {
+void Core::RouteAndFile(Slot slot, Instant now, bool first) {
   const Entry& entry = index_[slot];
   const Domain& domain = domains_[entry.domain];
   if (domain.site == kNoSite || domain.state != DomainState::kSite) {
@@ -341,7 +341,7 @@ void Core::RouteAndFile(Slot slot, Instant now) {
                     .site = smart_site == kNoSite ? domain.site : smart_site,
                     .priority = static_cast<uint8_t>(entry.priority),
                     .engagement = EngagementClass(pools_.Number(route.pool_index), static_cast<uint8_t>(entry.engagement))};
-  flows_.Add(index_, slot, key);
+  flows_.Add(index_, slot, key, first);
 }
 
 // After a new policy or what a constraint let go, a few at a time: nothing is released by the old one, and nobody waits for the others to be filed.

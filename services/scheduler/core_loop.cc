@@ -11,7 +11,7 @@ CoreLoop::CoreLoop(Core& core, Mailbox& mailbox) : core_(core), mailbox_(mailbox
   thread_ = std::thread([this] {
     bool more = false;
     while (!mailbox_.closed()) {
-      for (Mailbox::Call& call : mailbox_.Take(more ? std::chrono::microseconds(0) : kPatience)) call();
+      for (Mailbox::Call& call : mailbox_.Take(more ? Duration(0) : core_.Patience(kPatience))) call();
       more = core_.Turn();
     }
   });

@@ -34,13 +34,18 @@ void Core::WakeWhatMayGo(SteadyInstant steady) {
   for (const uint32_t site : std::exchange(wake_sites_, {})) flows_.WakeSite(site);
   for (const uint64_t group : std::exchange(wake_limits_, {})) flows_.WakeLimit(group, 1);
   flows_.WakeSomeLimits();
+  WakeShared(steady);
 }
 
 int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
   const FlowKey key = flows_.Key(turn.flow);
   const bool stale = flows_.IsStale(turn.flow);
   const SteadyInstant steady = clock_.Steady();
-  const int allowed = stale ? 0 : rates_.Take(key.tenant, most, steady);
+  SharedGate gate;
+  if (!stale) FindShared(key, most, gate);
+  const int allowed = stale ? 0 : rates_.Take(key.tenant, gate.most, steady);
+  // Which of the two lets no more go.
+  const Parked over = allowed < gate.most ? Parked::kRate : Parked::kShared;
   const uint32_t ticks = ToTicks(now);
   int served = 0, begun = 0;
   const Site& site = domains_.site(key.site);
@@ -60,9 +65,13 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       ++served;
       continue;
     }
+    if (begun < allowed && SharedHoldsEntry(slot, key, gate)) {
+      ++served;
+      continue;
+    }
     const auto is_held = [&](uint32_t pool, uint16_t source) { return HoldsSource(entry, key, pool, source, now); };
-    const Choice choice = begun < allowed ? Choose(key, target, entry.last_source, now, is_held)
-                                          : Choice{.parked = Parked::kRate};
+    Choice choice = begun < allowed ? Choose(key, target, entry.last_source, now, is_held) : Choice{.parked = over};
+    if (choice.source != kNoSource && SharedHoldsOverflow(slot, key, choice.pool, gate)) choice = {.parked = Parked::kShared};
     if (choice.parked == Parked::kConstraint && (suspensions_.sources_see_entries() || families_.sees_domains())) {
       KeepBack(slot);  // Others of the flow may leave.
       ++served;
@@ -79,6 +88,8 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       calendar_.Add(index_, slot);
       continue;
     }
+    // Before it may come back at once.
+    if (!shared_.empty()) HandOutShared(entry.id, gate);
     Begin(slot, choice, key);
     ++begun;
     if (!trickle_at_.empty() && HoldsFlow(key, now)) {
@@ -87,7 +98,8 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     }
   }
   rates_.Return(key.tenant, allowed - begun, steady);
-  flows_.Served(served, parked, target.limit_group, target.provider);
+  if (parked == Parked::kShared && !flows_.Ready(turn.flow).empty()) shared_.Awaits(gate.blocking, steady);
+  flows_.Served(served, parked, parked == Parked::kShared ? gate.blocking : target.limit_group, target.provider);
   return served;
 }
 

@@ -63,11 +63,15 @@ void Flows::Forget(FlowNumber number) {
   free_.push_back(number);
 }
 
-void Flows::Add(EntryIndex& index, Slot slot, const FlowKey& key) {
+void Flows::Add(EntryIndex& index, Slot slot, const FlowKey& key, bool first) {
   index[slot].place = Place::kReady;
   const FlowNumber number = Get(key);
   Flow& flow = flows_[number];
-  flow.ready.PushBack(index, slot);
+  if (first) {
+    flow.ready.PushFront(index, slot);
+  } else {
+    flow.ready.PushBack(index, slot);
+  }
   ++flow.count;
   if (flow.parked == Parked::kNot && number != turn_) queue_.Add(number, flow.lane);
 }
@@ -131,6 +135,11 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
       auto [group, fresh] = parked_limit_.try_emplace(limit_group);
       if (fresh) limit_turns_.push_back(limit_group);
       group->second[lanes_[lane].pool].push_back(number);
+      break;
+    }
+    case Parked::kShared: {
+      ByPriority& parked = parked_shared_[limit_group];
+      (lanes_[lane].priority >= 2 ? parked.high : parked.normal).push_back(number);
       break;
     }
     case Parked::kConstraint:
@@ -249,6 +258,33 @@ void Flows::ForEachWarmupWaiting(absl::FunctionRef<void(uint32_t, uint32_t, int6
       }
     }
     if (entries > 0) use(pool, static_cast<uint32_t>(key), entries);
+  }
+}
+
+int64_t Flows::WakeShared(uint64_t limit, int64_t most) {
+  constexpr int kHighInRow = 4;
+  const auto it = parked_shared_.find(limit);
+  if (it == parked_shared_.end()) return 0;
+  ByPriority& parked = it->second;
+  int64_t woken = 0;
+  while (woken < most && !(parked.high.empty() && parked.normal.empty())) {
+    const bool is_high = !parked.high.empty() && (parked.normal.empty() || parked.high_in_row < kHighInRow);
+    parked.high_in_row = is_high ? parked.high_in_row + 1 : 0;
+    std::deque<FlowNumber>& from = is_high ? parked.high : parked.normal;
+    const FlowNumber number = from.front();
+    from.pop_front();
+    if (!flows_[number].in_use || flows_[number].parked != Parked::kShared) continue;
+    Wake(number, Parked::kShared);
+    ++woken;
+  }
+  if (parked.high.empty() && parked.normal.empty()) parked_shared_.erase(it);
+  return woken;
+}
+
+void Flows::WakeAllShared() {
+  for (const auto& [limit, parked] : std::exchange(parked_shared_, {})) {
+    for (const FlowNumber number : parked.high) Wake(number, Parked::kShared);
+    for (const FlowNumber number : parked.normal) Wake(number, Parked::kShared);
   }
 }
 

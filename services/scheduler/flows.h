@@ -40,13 +40,15 @@ enum class Parked : uint8_t {
   kConstraint,  // Flow: constraints hold it, or all of its pool that could send.
   kGrant,   // Flow: grants are being drawn.
   kWarmup,  // Flow: its pool's warming sources have no allowance now.
+  kShared,  // Flow: a rate that holds for several sources together.
 };
 
 // Not thread-safe.
 class Flows {
  public:
   // Files a ready entry; a flow that was empty gets its turn.
-  void Add(EntryIndex& index, Slot slot, const FlowKey& key);
+  // `first`: before the others of its flow.
+  void Add(EntryIndex& index, Slot slot, const FlowKey& key, bool first = false);
 
   struct Turn {
     FlowNumber flow = kNoFlow;
@@ -56,7 +58,8 @@ class Flows {
   Turn Next();
   FlowKey Key(FlowNumber number) const;
   EntryList& Ready(FlowNumber number) { return flows_[number].ready; }
-  // `count` entries were taken off Ready of the flow of Next; whatever it waits for now, at `limit_group` where that is a limit.
+  // `count` entries were taken off Ready of the flow of Next; whatever it waits for now, at `limit_group` where that is a limit (of
+  // kShared, its number).
   void Served(int count, Parked why, uint64_t limit_group = 0, uint32_t provider = 0);
 
   // At most `most` lanes, first come first.
@@ -74,6 +77,10 @@ class Flows {
   // At most `most` flows of (pool, provider), best mail first; true when some still wait.
   bool WakeWarmup(uint32_t pool, uint32_t provider, int64_t most);
   void WakeAllWarmup();
+  // At most `most` flows that wait for the shared rate, high ones first but for every fifth; answers how many.
+  int64_t WakeShared(uint64_t limit, int64_t most);
+  bool AwaitsShared(uint64_t limit) const { return parked_shared_.contains(limit); }
+  void WakeAllShared();
   // At least one flow of (pool, provider) waits for an allowance.
   bool WaitsForWarmup(uint32_t pool, uint32_t provider) const { return parked_warmup_.contains(WarmupKey(pool, provider)); }
   // Calls use(pool, provider, entries) for what waits for an allowance; those cancelled meanwhile are counted until their turn.
@@ -146,6 +153,11 @@ class Flows {
   // By group and pool. A group is in limit_turns_ while it is here.
   absl::flat_hash_map<uint64_t, std::map<uint32_t, std::deque<FlowNumber>>> parked_limit_;
   std::deque<uint64_t> limit_turns_;
+  struct ByPriority {
+    std::deque<FlowNumber> normal, high;
+    int high_in_row = 0;
+  };
+  absl::flat_hash_map<uint64_t, ByPriority> parked_shared_;  // By limit.
   std::vector<LaneNumber> parked_tenant_;
   std::vector<uint32_t> parked_rate_;  // Tenants.
   absl::flat_hash_map<uint32_t, std::vector<FlowNumber>> parked_site_;

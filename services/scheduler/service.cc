@@ -17,6 +17,7 @@
 #include "scheduler/control/poll_loop.h"
 #include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
+#include "scheduler/control/share_keeper.h"
 #include "scheduler/core_loop.h"
 #include "scheduler/control/reaction_keeper.h"
 #include "scheduler/dispatch_service.h"
@@ -191,6 +192,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto tls_results = storage::MakeTlsResultStore(pool);
   const auto constraints = storage::MakeConstraintStore(pool);
   const auto pending_store = storage::MakePendingStore(pool);
+  const auto share_store = storage::MakeShareStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -219,7 +221,11 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.content.max_age = options.content_partition_age;
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
   PendingKeeper pending(*pending_store, core, mailbox, clock);
-  control_options.tell_pending = [&](const PolicyDocument& policy) { return pending.Round(policy); };
+  ShareKeeper shares(control_options.id, *share_store, core, mailbox, clock);
+  control_options.at_end = [&](const PolicyDocument& policy, bool has_control) {
+    RETURN_IF_ERROR(shares.Round(policy, has_control));
+    return pending.Round(policy);
+  };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread writer;

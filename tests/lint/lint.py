@@ -9,12 +9,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import coroutines  # noqa: E402
 import layers  # noqa: E402
 import metrics  # noqa: E402
+import peer_tables  # noqa: E402
 import policy_docs  # noqa: E402
 import rfc_table  # noqa: E402
 import size  # noqa: E402
 import sleeping  # noqa: E402
 
-LINTS = {"layers": layers, "coroutines": coroutines, "sleeping": sleeping, "metrics": metrics, "policy_docs": policy_docs, "rfc_table": rfc_table, "size": size}
+LINTS = {"layers": layers, "coroutines": coroutines, "sleeping": sleeping, "metrics": metrics, "peer_tables": peer_tables, "policy_docs": policy_docs, "rfc_table": rfc_table, "size": size}
 
 
 def main():

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import coroutines  # noqa: E402
 import layers  # noqa: E402
 import metrics  # noqa: E402
+import peer_tables  # noqa: E402
 import policy_docs  # noqa: E402
 import rfc_table  # noqa: E402
 import size  # noqa: E402
@@ -130,6 +131,22 @@ class PolicyDocs(LintTest):
         self.assertEqual(policy_docs.check(self.tree({**self.PROTO, policy_docs.DOC: whole})), [])
         self.assertIn("`caps` of Pool", policy_docs.check(self.tree({**self.PROTO, policy_docs.DOC: "### Pools (Pool)\n`name`\n"}))[0])
         self.assertIn("no section", policy_docs.check(self.tree({**self.PROTO, policy_docs.DOC: "`name` `caps`\n"}))[0])
+
+
+class PeerTables(LintTest):
+    def table(self, left_out=()):
+        text = ""
+        for peer, names in peer_tables.DIRECTIVES.items():
+            rows = ["| `%s` | the same |" % name for name in names.split() if name not in left_out]
+            text += "## Coming from %s\n| %s | Sluice |\n| --- | --- |\n%s\n" % (peer, peer, "\n".join(rows))
+        return self.tree({peer_tables.DOC: text})
+
+    def test_every_directive_has_a_row(self):
+        self.assertEqual(peer_tables.check(self.table()), [])
+        found = peer_tables.check(self.table({"retry-after", "weight"}))
+        self.assertEqual(len(found), 3)
+        self.assertIn("`retry-after` of PowerMTA", found[1] + found[0])
+        self.assertTrue(peer_tables.check(self.tree({peer_tables.DOC: "nothing"})))
 
 
 class Size(LintTest):

@@ -14,6 +14,7 @@
 #include "storage/pending_store.h"
 #include "storage/policy_store.h"
 #include "storage/route_store.h"
+#include "storage/share_store.h"
 
 namespace sluice::storage {
 namespace {
@@ -70,6 +71,31 @@ TEST_F(StoresTest, PendingIsSummedOverShardsAndTheLastOwnerIsRight) {
   ASSERT_TRUE(sum.ok()) << sum.status();
   EXPECT_EQ(sum->entries.at("shop"), 8);
   EXPECT_EQ(sum->counted_at, early) << "as old as the oldest";
+}
+
+TEST_F(StoresTest, SharesAreGivenOutOnceAndComeBackWithTheLease) {
+  const auto store = MakeShareStore(*pool_);
+  const std::map<std::string, Rate> rates = {{"tenant=shop per 1s", {10, std::chrono::seconds(1)}}};
+  const std::string key = rates.begin()->first;
+  const auto exchange = [&](const std::string& who, bool wants, std::optional<int64_t> lowered, Duration lease) {
+    return *store->Exchange(who, {{.rate_key = key, .used = 0, .wants = wants, .lowered_to = lowered}}, {key}, lease);
+  };
+  const Duration longer = std::chrono::minutes(1);
+  EXPECT_EQ(exchange("a", true, {}, longer).at(key).most, 0);
+  ASSERT_TRUE(store->Plan(rates).ok());
+  EXPECT_EQ(exchange("a", true, {}, longer).at(key).most, 10);
+  EXPECT_EQ(exchange("b", true, {}, longer).at(key).most, 0);
+  ASSERT_TRUE(store->Plan(rates).ok());
+  EXPECT_EQ(exchange("b", true, {}, longer).at(key).most, 0) << "nothing is free yet";
+  EXPECT_EQ(exchange("a", true, 5, longer).at(key).most, 5) << "come down as it was told to";
+  ASSERT_TRUE(store->Plan(rates).ok());
+  EXPECT_EQ(exchange("b", true, {}, Duration(0)).at(key).most, 5);
+  // Its lease is over at once, and its interval after a second.
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '5 seconds' where scheduler = 'b' and rate_key = ''");
+  ASSERT_TRUE(store->Plan(rates).ok());
+  EXPECT_EQ(exchange("a", true, {}, longer).at(key).most, 10);
+  ASSERT_TRUE(store->Plan({}).ok());
+  EXPECT_TRUE(store->Exchange("a", {}, {key}, longer)->empty()) << "a rate that is gone leaves nothing";
 }
 
 // ---- policy -----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ struct ControlOptions {
   // Each round, after the policy was followed.
   std::function<absl::Status(const PolicyDocument&, bool has_control)> warmup = {};
   // At the end of each round; what fails is tried again in the next.
-  std::function<absl::Status(const PolicyDocument&)> tell_pending = {};
+  std::function<absl::Status(const PolicyDocument&, bool has_control)> at_end = {};
 };
 
 class ControlLoop {

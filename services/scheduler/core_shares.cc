@@ -1,0 +1,88 @@
+// Rates that hold for several sources together: what this scheduler's share lets leave, and what waits for it. A flow waits as a whole
+// for a limit that covers all of it; an entry goes aside for one that covers only its kind, so that others of the flow may leave.
+#include <algorithm>
+
+#include "scheduler/core.h"
+
+namespace sluice::scheduler {
+
+void Core::SetSharedRates(const PolicyDocument& policy) {
+  for (auto& [limit, entries] : aside_) to_file_.Append(index_, entries);
+  aside_.clear();
+  flows_.WakeAllShared();
+  shared_.SetPolicy(SharedRatesOf(policy), clock_.Steady());
+}
+
+std::vector<ShareNow> Core::Shares() { return shared_.Now(clock_.Steady()); }
+
+void Core::GiveShares(const std::vector<GivenShare>& shares, SteadyInstant until) {
+  shared_.Give(shares, until, clock_.Steady());
+}
+
+void Core::FindShared(const FlowKey& key, int most, SharedGate& gate) {
+  gate.flow.clear();
+  gate.most = most;
+  if (shared_.empty()) return;
+  shared_.table().FindFlow(FactsOfFlow(key), gate.flow);
+  gate.most = static_cast<int>(shared_.Available(gate.flow, most, clock_.Steady(), gate.blocking));
+}
+
+bool Core::SharedHoldsEntry(Slot slot, const FlowKey& key, SharedGate& gate) {
+  gate.entry.clear();
+  gate.is_overflow = false;
+  if (!shared_.table().sees_entries()) return false;
+  shared_.table().FindEntry(FactsOfEntry(index_[slot], key.pool, key.site), gate.entry);
+  uint32_t blocking = 0;
+  const SteadyInstant steady = clock_.Steady();
+  if (shared_.Available(gate.entry, 1, steady, blocking) > 0) return false;
+  index_[slot].place = Place::kKeptBack;
+  aside_[blocking].PushBack(index_, slot);
+  ++kept_back_count_;
+  shared_.Awaits(blocking, steady);
+  return true;
+}
+
+bool Core::SharedHoldsOverflow(Slot slot, const FlowKey& key, uint32_t pool, SharedGate& gate) {
+  if (pool == key.pool || !shared_.table().sees_pools()) return false;
+  const SendingFacts facts = FactsOfEntry(index_[slot], pool, key.site);
+  gate.is_overflow = true;
+  gate.entry.clear();
+  shared_.table().FindFlow(facts, gate.entry);
+  shared_.table().FindEntry(facts, gate.entry);
+  return shared_.Available(gate.entry, 1, clock_.Steady(), gate.blocking) <= 0;
+}
+
+void Core::HandOutShared(int64_t id, const SharedGate& gate) {
+  SharedLimits::Numbers numbers = gate.is_overflow ? SharedLimits::Numbers() : gate.flow;
+  numbers.insert(numbers.end(), gate.entry.begin(), gate.entry.end());
+  if (!numbers.empty()) shared_.HandOut(id, std::move(numbers));
+}
+
+void Core::WakeShared(SteadyInstant steady) {
+  if (shared_.empty()) return;
+  const Instant now = clock_.Now();
+  shared_.WakeReady(steady, [&](uint32_t limit, int64_t count) {
+    const int64_t woken = flows_.WakeShared(limit, count);
+    const auto aside = aside_.find(limit);
+    if (aside == aside_.end()) return flows_.AwaitsShared(limit);
+    for (int64_t left = count - woken; left > 0; --left) {
+      const Slot slot = aside->second.Pop(index_);
+      if (slot == kNoSlot) break;
+      --kept_back_count_;
+      Place_(slot, now, /*first=*/true);
+    }
+    if (!aside->second.empty()) return true;
+    aside_.erase(aside);
+    return flows_.AwaitsShared(limit);
+  });
+}
+
+Duration Core::Patience(Duration most) const {
+  const SteadyInstant steady = clock_.Steady();
+  const std::optional<SteadyInstant> at = !is_releasing_ || shared_.empty() ? std::nullopt : shared_.NextReady(steady);
+  if (!at) return most;
+  constexpr Duration kLeast = std::chrono::milliseconds(1);
+  return std::clamp<Duration>(*at - steady, kLeast, most);
+}
+
+}  // namespace sluice::scheduler
