@@ -321,6 +321,8 @@ class Core {
   // Of the overflow that was chosen; its limits are the gate's then.
   bool SharedHoldsOverflow(Slot slot, const FlowKey& key, uint32_t pool, SharedGate& gate);
   void HandOutShared(int64_t id, const SharedGate& gate);
+  // What was sent may have begun, unless it was given back before.
+  void EndShared(int64_t id, bool was_sent);
   void WakeShared(SteadyInstant steady);
 
   // core_warmup.cc

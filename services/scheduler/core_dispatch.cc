@@ -198,12 +198,7 @@ void Core::RequeueAllOf(EgressNumber number, const absl::flat_hash_set<int64_t>*
 
 void Core::FinishFlight(int64_t id, const InFlight& flight) {
   Egress& egress = fleet_.egress(flight.egress);
-  // What was sent may have begun, unless it was given back.
-  if (flight.sent) {
-    shared_.Begun(id, clock_.Steady());
-  } else {
-    shared_.CameBack(id);
-  }
+  EndShared(id, flight.sent);
   --egress.in_flight;
   if (egress.suspect == id) egress.suspect = 0;
   if (flight.source == kNoSource) return;  // From an inventory: nothing of it is kept here.

@@ -58,6 +58,15 @@ void Core::HandOutShared(int64_t id, const SharedGate& gate) {
   if (!numbers.empty()) shared_.HandOut(id, std::move(numbers));
 }
 
+void Core::EndShared(int64_t id, bool was_sent) {
+  if (shared_.empty()) return;
+  if (was_sent) {
+    shared_.Begun(id, clock_.Steady());
+  } else {
+    shared_.CameBack(id);
+  }
+}
+
 void Core::WakeShared(SteadyInstant steady) {
   if (shared_.empty()) return;
   const Instant now = clock_.Now();

@@ -81,21 +81,21 @@ class SharedRates(Scenario):
         self.assertLessEqual(most_in_any(times, 1), rate + 1)
 
     def test_1_a_tenant_has_its_rate_over_all_sources_and_slows_nobody(self):
-        self.send(self.shop, 240, "tenant")
+        self.send(self.shop, 140, "tenant")
         begin = time.monotonic()
         self.send(self.bank, 300, "free")
         self.wait_times("free", 300)
         print("300 of another tenant beside it took %.2f s" % (time.monotonic() - begin))
-        self.assertLess(len(self.times("tenant")), 240, "the limited tenant ended first: the comparison says nothing")
-        times = self.wait_times("tenant", 240)
+        self.assertLess(len(self.times("tenant")), 140, "the limited tenant ended first: the comparison says nothing")
+        times = self.wait_times("tenant", 140)
         self.check_used(times, 20, "tenant")
         self.assertEqual({r["src"].rsplit(":", 1)[0] for r in self.seen("tenant")}, {"127.0.0.11", "127.0.0.12"})
         shards = self.trial.local.sql("select distinct shard from event where kind = 'delivered' and recipient like '%tenant.test'")
         self.assertGreater(len(shards), 2, "only one of the schedulers sent")
 
     def test_2_a_pool_has_its_rate_over_all_sources(self):
-        self.send(self.bank, 360, "pool", campaign="narrow")
-        self.check_used(self.wait_times("pool", 360), 30, "pool")
+        self.send(self.bank, 210, "pool", campaign="narrow")
+        self.check_used(self.wait_times("pool", 210), 30, "pool")
 
     def test_3_explain_names_the_rule(self):
         answer = json.loads(self.trial.local.ctl("explain", "--from", "news@shop.example", "--to", "u@d1.free.test", "--tenant", "shop",
@@ -104,19 +104,19 @@ class SharedRates(Scenario):
 
     def test_4_an_edit_counts_what_went(self):
         before = len(self.times("tenant"))
-        self.send(self.shop, 200, "tenant")
-        self.wait_times("tenant", before + 40)
+        self.send(self.shop, 140, "tenant")
+        self.wait_times("tenant", before + 30)
         self.trial.apply(POLICY % "40/s")
-        self.wait_times("tenant", before + 120)
+        self.wait_times("tenant", before + 90)
         self.trial.apply(POLICY % "20/s")
         edited = time.time()
-        times = self.wait_times("tenant", before + 200)
+        times = self.wait_times("tenant", before + 140)
         self.assertLessEqual(most_in_any(times, 1), 41)
         self.assertLessEqual(most_in_any([t for t in times if t > edited + 1], 1), 21)
 
     def test_5_the_share_of_a_dead_scheduler_lapses_and_is_never_doubled(self):
         local, before = self.trial.local, len(self.times("tenant"))
-        self.send(self.shop, 700, "tenant")
+        self.send(self.shop, 540, "tenant")
         self.wait_times("tenant", before + 60)
         local["scheduler-2"].kill()
         # It takes no shards of the other (most_shards), but all of the rate: its own mail was half of what is left.
@@ -129,7 +129,7 @@ class SharedRates(Scenario):
         print("alone: %d in two seconds" % len(inside))
         self.assertGreaterEqual(len(inside), 37)
         local["scheduler-2"].start()
-        times = self.wait_times("tenant", before + 700, 120)
+        times = self.wait_times("tenant", before + 540, 120)
         print("over the kill: most in any second", most_in_any(times[before:], 1))
         self.assertLessEqual(most_in_any(times[before:], 1), 21)
 
