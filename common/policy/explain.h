@@ -65,6 +65,8 @@ struct ExplainFacts {
   // `site` and `provider` as resolved.
   RoutingFacts routing = {};
   Instant now{};
+  // DNS says that no MX host has an address of that family.
+  bool lacks_ipv4 = false, lacks_ipv6 = false;
 };
 
 Explanation Explain(const PolicyDocument& policy, const std::vector<Constraint>& constraints,

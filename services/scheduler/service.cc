@@ -12,6 +12,7 @@
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/pending_keeper.h"
 #include "scheduler/control/poll_loop.h"
 #include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
@@ -22,6 +23,7 @@
 #include "scheduler/lease_keeper.h"
 #include "scheduler/live.h"
 #include "scheduler/operations.h"
+#include "scheduler/queue_metrics.h"
 #include "scheduler/storage_ports.h"
 #include "scheduler/warmup_service.h"
 #include "storage/audit_store.h"
@@ -33,6 +35,7 @@
 #include "storage/key_store.h"
 #include "storage/migrate.h"
 #include "storage/node_store.h"
+#include "storage/restore_guard.h"
 #include "storage/suppression_set.h"
 #include "storage/suppression_store.h"
 #include "telemetry/metrics.h"
@@ -176,6 +179,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
     log.Info("migrated");
     return absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(const bool restored, storage::HoldIfRestored(connection, clock.Now()));
+  if (restored) log.Error("held_after_restore", {{"release", "sluicectl constraints, then sluicectl resume ID"}});
   storage::ConnectionPool pool(connection, kPoolSize);
   const auto policies = storage::MakePolicyStore(pool);
   const auto assignments = storage::MakeAssignmentStore(pool);
@@ -183,6 +188,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto nodes = storage::MakeNodeStore(pool);
   const auto tls_results = storage::MakeTlsResultStore(pool);
   const auto constraints = storage::MakeConstraintStore(pool);
+  const auto pending_store = storage::MakePendingStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -210,6 +216,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
+  PendingKeeper pending(*pending_store, core, mailbox, clock);
+  control_options.tell_pending = [&](const PolicyDocument& policy) { return pending.Round(policy); };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread writer;
@@ -238,6 +246,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   Register(metrics, loop, core_metrics);
+  RegisterQueue(metrics, [&loop] { return loop.Snapshot(); }, clock);
   std::unique_ptr<telemetry::MetricsExposer> exposer;
   if (!options.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exposer, telemetry::MetricsExposer::Start(options.metrics_listen, metrics));
@@ -268,25 +277,16 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                               .metrics = health_metrics,
                               .clock = clock,
                               .log = log});
-  ReputationLoop reputation({.tally = *tally,
-                             .feedback = *feedback_store,
-                             .policies = *policies,
-                             .health = health_keeper,
+  const Rounds::Parts rounds{.policies = *policies,
                              .parse = wire::PolicyDocumentFromJson,
                              .has_control = [&control] { return control.has_control(); },
-                             .clock = clock,
-                             .log = log});
+                             .log = log};
+  ReputationLoop reputation(
+      {.tally = *tally, .feedback = *feedback_store, .health = health_keeper, .clock = clock, .log = log}, rounds);
   const auto signal_store = storage::MakeSignalStore(pool);
   ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
-  PollLoop polls({.store = *signal_store,
-                  .policies = *policies,
-                  .health = health_keeper,
-                  .parse = wire::PolicyDocumentFromJson,
-                  .has_control = [&control] { return control.has_control(); },
-                  .metrics = metrics,
-                  .clock = clock,
-                  .log = log},
-                 std::move(pollers.all));
+  PollLoop polls({.store = *signal_store, .health = health_keeper, .metrics = metrics, .clock = clock, .log = log},
+                 std::move(pollers.all), rounds);
   ReputationAdmin reputation_admin({.health = *health_store,
                                     .signals = *signal_store,
                                     .tally = *tally,
@@ -313,7 +313,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .constraints = constraint_admin,
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
-                                    .feedback = feedback_intake,
+                                    .feedback = {feedback_intake, TenantLookup(*policies)},
                                      .reputation = reputation_admin,
                                     .clock = clock,
                                     .warmup = warmup_admin});
@@ -379,6 +379,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   reputation.Stop();
+  pollers.cancel->store(true);
   polls.Stop();
   control.Stop();
   operations.Stop();

@@ -30,6 +30,8 @@ struct Explained {
   int64_t policy_revision = 0;
   std::string recipient, domain, site, provider;
   std::vector<std::string> mx_hosts;
+  // No MX host has an address of that family.
+  bool lacks_ipv4 = false, lacks_ipv6 = false;
   // Of a real message.
   Instant due_at{};
   int attempts = 0;
@@ -63,6 +65,7 @@ class ExplainAdmin {
   absl::StatusOr<Mail> Hypothetical(const ExplainOrder& order, Explained& out);
   absl::StatusOr<Mail> Real(const ExplainOrder& order, Explained& out);
   absl::Status Resolve(const PolicyDocument& policy, const std::string& domain, Explained& out);
+  void LookUpFamilies(Explained& out);
   absl::StatusOr<std::vector<SourceNow>> Sources(const std::string& provider);
 
   storage::PolicyStore& policies_;

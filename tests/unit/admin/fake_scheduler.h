@@ -104,7 +104,7 @@ struct FakeScheduler {
                                 .constraints = constraints,
                                 .explain = explain,
                                 .queue = queue,
-                                .feedback = feedback,
+                                .feedback = {.intake = feedback, .knows_tenant = [](const std::string& tenant) { return tenant == "shop"; }},
                                 .reputation = reputation,
                                 .clock = clock,
                                 .warmup = warmup});
