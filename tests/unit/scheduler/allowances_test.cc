@@ -105,8 +105,8 @@ class Days {
       OpenDay(day);
       while (now_ < day.ends_at) {
         for (Scheduler& s : schedulers_) Turn(s);
-        if (trouble_ && OneIn(1'500)) Edit(day.day);
-        now_ += std::chrono::seconds(30);
+        if (trouble_ && OneIn(400)) Edit(day.day);
+        now_ += std::chrono::minutes(2);
       }
     }
     return std::move(run_);
@@ -130,7 +130,7 @@ class Days {
   }
 
   void Turn(Scheduler& s) {
-    if (trouble_ && OneIn(500)) {
+    if (trouble_ && OneIn(120)) {
       for (const auto& [key, count] : s.outstanding) run_.lost[key] += count;
       s = {.lowered = s.lowered};
     }
