@@ -27,7 +27,7 @@ struct Transfer {
   size_t most_bytes;
   std::string body;
   bool is_too_long = false;
-  std::unique_ptr<curl_slist, SlistFree> addresses;
+  std::unique_ptr<curl_slist, SlistFree> addresses, headers;
 };
 
 size_t OnBody(char* data, size_t, size_t count, void* cookie) {
@@ -68,6 +68,17 @@ void Configure(CURL* easy, Transfer& transfer, const HttpsFetcherOptions& option
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice");
+  for (const std::string& header : request.headers) {
+    curl_slist* longer = curl_slist_append(transfer.headers.get(), header.c_str());
+    if (longer == nullptr) continue;
+    (void)transfer.headers.release();
+    transfer.headers.reset(longer);
+  }
+  if (transfer.headers != nullptr) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
+  if (request.body) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body->size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body->c_str());
+  }
   if (!options.ca_file.empty()) {
     curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
     curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
@@ -91,7 +102,7 @@ absl::Status StatusOf(CURL* easy, CURLcode code, const Transfer& transfer) {
                           : absl::NotFoundError(Cat("the server answered ", http_code));
 }
 
-HttpsAnswer Failed(absl::Status status) { return {std::move(status), "", ""}; }
+HttpsAnswer Failed(absl::Status status) { return {.status = std::move(status)}; }
 
 }  // namespace
 
@@ -186,6 +197,9 @@ class HttpsFetcher::Impl {
       under_way_.erase(found);
       HttpsAnswer answer;
       answer.status = StatusOf(easy, message->data.result, *transfer);
+      long http_code = 0;
+      if (message->data.result == CURLE_OK) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_code);
+      answer.code = static_cast<int>(http_code);
       const char* type = nullptr;
       curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
       answer.content_type = type == nullptr ? "" : type;

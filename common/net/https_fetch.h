@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,14 +27,17 @@ struct HttpsRequest {
   int port = 443;
   std::string path;                    // "/…"
   std::vector<std::string> addresses;  // of the host, in text; not empty
+  std::vector<std::string> headers = {};  // `Name: value`
+  std::optional<std::string> body = {};   // with it: POST
 };
 
 struct HttpsAnswer {
   // OK: the server answered 200, `body` is whole. FailedPrecondition: its certificate is not valid.
   // Anything else: it could not be had.
   absl::Status status;
-  std::string content_type;
-  std::string body;
+  std::string content_type = {};
+  std::string body = {};
+  int code = 0;  // 0 = there was no answer
 };
 
 class HttpsFetcher {

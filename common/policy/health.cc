@@ -50,12 +50,19 @@ Finding Count(const HealthRule& rule, const HealthStatus& status, const HealthIn
   return out;
 }
 
+double Pressure(const HealthRule& rule, const Opinion& opinion) {
+  if (opinion.word != rule.opinion) return 0;
+  return rule.share > 0 ? std::min(1.0, opinion.amount / rule.share) : 1;
+}
+
 Finding Check(const HealthRule& rule, const HealthStatus& status, const HealthInputs& inputs, Instant now) {
   if (!rule.opinion.empty()) {
+    Finding out{&rule};
     for (const Opinion& opinion : inputs.opinions) {
-      if (opinion.word == rule.opinion) return {&rule, 1, opinion.evidence};
+      const double near = Pressure(rule, opinion);
+      if (near > out.pressure) out = {&rule, near, opinion.evidence};
     }
-    return {&rule};
+    return out;
   }
   if (rule.providers > 0) {
     const double near = static_cast<double>(inputs.suspended_providers) / rule.providers;
@@ -219,6 +226,14 @@ HealthStatus JudgeHealth(std::span<const HealthRule> rules, const HealthSubject&
   status.worst = says.rule == nullptr ? "" : says.evidence;
   status.score = ScoreOf(status, nearest);
   return status;
+}
+
+std::string_view VerdictOf(std::span<const HealthRule> rules, const Opinion& opinion) {
+  HealthState worst = HealthState::kHealthy;
+  for (const HealthRule& rule : rules) {
+    if (!rule.opinion.empty() && Pressure(rule, opinion) >= 1) worst = std::max(worst, rule.state);
+  }
+  return worst == HealthState::kHealthy ? "good" : worst == HealthState::kWatch ? "warning" : "bad";
 }
 
 std::optional<ConstraintValue> HealthValue(const HealthStatus& status, const HealthRule* rule) {

@@ -68,6 +68,7 @@ std::vector<HealthRule> HealthRulesOf(const std::vector<HealthRulePolicy>& chang
 // What others say: a poller's word for it, and what it saw.
 struct Opinion {
   std::string word = {}, evidence = {};
+  double amount = 0;  // What the word is about, as a share: rules that name one compare it with theirs.
   friend bool operator==(const Opinion&, const Opinion&) = default;
 };
 
@@ -105,6 +106,9 @@ struct HealthInputs {
 // `rules`: all; those for other kinds of subject are passed over. A state that begins or ends has `since` = now.
 HealthStatus JudgeHealth(std::span<const HealthRule> rules, const HealthSubject& subject, const HealthStatus& before,
                          const HealthInputs& inputs, Instant now);
+
+// How grave the rules find an opinion: `good` where none fires, `warning` where it is only watched, else `bad`.
+std::string_view VerdictOf(std::span<const HealthRule> rules, const Opinion& opinion);
 
 // What it holds back; absent = nothing. `rule` is the one that made the state, null when the rules know it no more.
 std::optional<ConstraintValue> HealthValue(const HealthStatus& status, const HealthRule* rule);

@@ -11,19 +11,19 @@ namespace {
 
 constexpr const char* kList = R"sql(
 select source, sender_domain, provider, name, verdict, word, value, detail, case when $1 then raw else '' end, micros(checked_at),
-       micros(changed_at), micros(failed_at), failure, positives, negatives, micros(first_positive_at)
+       micros(changed_at), micros(failed_at), failure, positives, negatives, micros(first_positive_at), amount
 from reputation_signal order by source, sender_domain, provider, name)sql";
 
 #define SLUICE_AT(n) "timestamptz 'epoch' + $" #n "::bigint * interval '1 microsecond'"
 constexpr const char* kSave =
     "insert into reputation_signal (source, sender_domain, provider, name, verdict, word, value, detail, raw, checked_at,"
-    " changed_at, failed_at, failure, positives, negatives, first_positive_at)"
+    " changed_at, failed_at, failure, positives, negatives, first_positive_at, amount)"
     " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, " SLUICE_AT(10) ", " SLUICE_AT(11) ", " SLUICE_AT(12) ", $13, $14, $15, "
-    SLUICE_AT(16) ")"
+    SLUICE_AT(16) ", $17)"
     " on conflict (source, sender_domain, provider, name) do update set verdict = excluded.verdict, word = excluded.word,"
     " value = excluded.value, detail = excluded.detail, raw = excluded.raw, checked_at = excluded.checked_at,"
     " changed_at = excluded.changed_at, failed_at = excluded.failed_at, failure = excluded.failure,"
-    " positives = excluded.positives, negatives = excluded.negatives, first_positive_at = excluded.first_positive_at";
+    " positives = excluded.positives, negatives = excluded.negatives, first_positive_at = excluded.first_positive_at, amount = excluded.amount";
 #undef SLUICE_AT
 
 constexpr const char* kForget =
@@ -39,6 +39,7 @@ StoredSignal SignalOfRow(const pqxx::row& row) {
           .value = StringOf(row[6]),
           .detail = StringOf(row[7]),
           .raw = StringOf(row[8]),
+          .amount = row[16].as<double>(),
           .checked_at = InstantOf(row[9]),
           .changed_at = InstantOf(row[10]),
           .failed_at = MaybeInstantOf(row[11]),
@@ -71,7 +72,7 @@ class PostgresSignalStore final : public SignalStore {
       for (const StoredSignal& s : signals) {
         tx.exec_params0(kSave, s.source, s.sender_domain, s.provider, s.name, s.verdict, s.word, s.value, s.detail, s.raw,
                         ToMicros(s.checked_at), ToMicros(s.changed_at), Micros(s.failed_at), s.failure, s.positives, s.negatives,
-                        Micros(s.first_positive_at));
+                        Micros(s.first_positive_at), s.amount);
       }
       InboxColumns columns;
       for (const InboxNote& note : notes) columns.Add(note);

@@ -16,13 +16,14 @@ namespace sluice::storage {
 class ConnectionPool;
 
 struct StoredSignal {
-  // One of the two is named.
+  // One of the two is named; neither: of the poller itself.
   std::string source = {}, sender_domain = {};
   std::string provider = {};  // Whose opinion it is; empty = nobody's in particular.
   std::string name = {};      // `zen.spamhaus.org`, `reverse_dns`, `snds` …
   std::string verdict = {};   // `good`, `warning`, `bad`, `unknown`.
   std::string word = {};      // Of the opinion that rules of health name; empty = none.
   std::string value = {}, detail = {}, raw = {};
+  double amount = 0;  // What the word is about, as a share.
   Instant checked_at{}, changed_at{};
   std::optional<Instant> failed_at = {};
   std::string failure = {};

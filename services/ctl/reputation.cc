@@ -78,7 +78,8 @@ void PrintSignals(std::ostream& out, const v1::ListReputationResponse& all, bool
     const std::string detail = one.failure().empty() ? one.detail()
                                                      : Cat("no answer since ", TimeText(one.has_failed_at(), one.failed_at()), ": ",
                                                            one.failure(), one.detail().empty() ? "" : "; last: ", one.detail());
-    table.Add({Printable(one.source().empty() ? one.sender_domain() : one.source()), Printable(one.name()), Printable(one.verdict()),
+    const std::string& subject = one.source().empty() ? one.sender_domain() : one.source();
+    table.Add({subject.empty() ? "-" : Printable(subject), Printable(one.name()), Printable(one.verdict()),
                Printable(one.value()), TimeText(one.has_checked_at(), one.checked_at()), TimeText(one.has_changed_at(), one.changed_at()),
                Printable(detail)});
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ingest/stored_text.h"
+#include "mail/rate.h"
 
 namespace sluice::ingest {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 // When to come back after what passes by itself.
 constexpr Duration kBusyDelay = std::chrono::milliseconds(200);
 constexpr Duration kStoreDelay = std::chrono::seconds(1);
+constexpr Duration kQuotaDelay = std::chrono::seconds(1);
 constexpr Duration kDiskFullDelay = std::chrono::seconds(30);
 
 // The submissions of one request, until the last one has its outcome.
@@ -75,6 +77,14 @@ std::optional<SubmitError> OverSize(const Directory::Key& key, size_t content_by
   const std::string why = Cat("has ", content_bytes, " bytes, and API key ", key.id, " takes at most ", most,
                               ": send a smaller message, or have the limit raised (`sluicectl key limit`)");
   return SubmitError{.code = absl::StatusCode::kInvalidArgument, .message = Cat("content: ", why), .violations = {{"content", why}}};
+}
+
+SubmitError QuotaFull(const TenantPolicy& tenant) {
+  return {.code = absl::StatusCode::kResourceExhausted,
+          .message = Cat("tenant '", tenant.name, "' has as many recipients waiting as its `pending: ", CountText(*tenant.pending),
+                         "` of the policy allows, nothing was accepted: send it again when some have left, or have the limit raised"),
+          .violations = {},
+          .retry_after = kQuotaDelay};
 }
 
 SubmitError ToError(const absl::Status& status) {
@@ -182,6 +192,12 @@ void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissio
       continue;
     }
     auto& good = std::get<CheckedSubmission>(checked);
+    const auto recipients = static_cast<int64_t>(good.message.recipients.size());
+    const TenantPolicy& tenant = *admitted.caller.tenant;
+    if (tenant.pending && !quota_.Take(tenant.name, *tenant.pending, recipients, now)) {
+      frame->Refuse(i, QuotaFull(tenant));
+      continue;
+    }
     frame->Expect(i, std::move(good.refused));
     accepting.push_back({std::move(good.message), frame, i});
   }

@@ -15,6 +15,7 @@
 #include "ingest/directory.h"
 #include "ingest/group_commit.h"
 #include "ingest/key_budgets.h"
+#include "ingest/pending_quota.h"
 #include "ingest/submission.h"
 #include "ingest/submit.h"
 
@@ -24,10 +25,11 @@ namespace sluice::ingest {
 class Accept {
  public:
   Accept(const DirectoryHolder& directory, const storage::SuppressionSet& suppressions,
-         Admission& admission, GroupCommit& commit, const SubmitRules& rules, const Clock& clock)
+         Admission& admission, PendingQuota& quota, GroupCommit& commit, const SubmitRules& rules, const Clock& clock)
       : directory_(directory),
         suppressions_(suppressions),
         admission_(admission),
+        quota_(quota),
         commit_(commit),
         rules_(rules),
         clock_(clock) {}
@@ -58,6 +60,7 @@ class Accept {
   const DirectoryHolder& directory_;
   const storage::SuppressionSet& suppressions_;
   Admission& admission_;
+  PendingQuota& quota_;
   GroupCommit& commit_;
   const SubmitRules rules_;
   const Clock& clock_;

@@ -30,6 +30,18 @@ void Options::Bind(Config& config) {
   config.Bind("reputation.lists_every", reputation.lists_every, "How often blocklists are asked.");
   config.Bind("reputation.confirm_after", reputation.confirm_after, "A listing counts when it is answered again so much later.");
   config.Bind("reputation.dns_every", reputation.dns_every, "How often reverse DNS, EHLO names, SPF, DMARC and DKIM records are looked at.");
+  config.Bind("reputation.ca_file", reputation.ca_file, "PEM of authorities that SNDS and Postmaster Tools are verified by; default the system's.");
+  config.Bind("reputation.snds.credentials_file", reputation.snds_credentials_file,
+              "JSON with client_id and refresh_token for SNDS; rewritten when the token rotates. Empty = not asked.");
+  config.Bind("reputation.snds.links_file", reputation.snds_links_file, "Instead: two lines, the automated data link and status link.");
+  config.Bind("reputation.snds.url", reputation.snds_url, "Base of the REST interface.");
+  config.Bind("reputation.snds.token_url", reputation.snds_token_url, "Where its access tokens come from.");
+  config.Bind("reputation.snds.every", reputation.snds_every, "How often SNDS is asked.");
+  config.Bind("reputation.postmaster.credentials_file", reputation.postmaster_credentials_file,
+              "JSON with client_id, client_secret and refresh_token for Google Postmaster Tools. Empty = not asked.");
+  config.Bind("reputation.postmaster.url", reputation.postmaster_url, "Base of the API.");
+  config.Bind("reputation.postmaster.token_url", reputation.postmaster_token_url, "Where its access tokens come from.");
+  config.Bind("reputation.postmaster.every", reputation.postmaster_every, "How often Postmaster Tools is asked.");
   config.Bind("lease", lease, "Length of a shard lease: how long a frozen scheduler delays its shards.");
   config.Bind("most_shards", most_shards, 0, 127, "Shards this process takes at most; 0 = control only.");
   config.Bind("content_budget_mb", content_budget_mb, 1, 1 << 20, "Contents kept in memory, in MB.");

@@ -35,6 +35,15 @@ struct Options {
     std::vector<std::string> resolvers, lists_on, lists_off;
     std::string keys_file;
     Duration lists_every = std::chrono::minutes(15), confirm_after = std::chrono::minutes(5), dns_every = std::chrono::hours(1);
+    std::string ca_file;
+    std::string snds_credentials_file, snds_links_file;
+    std::string snds_url = "https://substrate.office.com/ip-domain-management-snds";
+    std::string snds_token_url = "https://login.microsoftonline.com/consumers/oauth2/v2.0/token";
+    Duration snds_every = std::chrono::hours(6);
+    std::string postmaster_credentials_file;
+    std::string postmaster_url = "https://gmailpostmastertools.googleapis.com";
+    std::string postmaster_token_url = "https://oauth2.googleapis.com/token";
+    Duration postmaster_every = std::chrono::hours(24);
   } reputation;
   Duration lease = std::chrono::seconds(10);
   int64_t most_shards = 127;

@@ -13,6 +13,7 @@
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/pending_keeper.h"
 #include "scheduler/control/poll_loop.h"
 #include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
@@ -189,6 +190,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto nodes = storage::MakeNodeStore(pool);
   const auto tls_results = storage::MakeTlsResultStore(pool);
   const auto constraints = storage::MakeConstraintStore(pool);
+  const auto pending_store = storage::MakePendingStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -198,8 +200,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto suppression_store = storage::MakeSuppressionStore(pool);
   storage::SuppressionSet suppressions;
   telemetry::Metrics metrics;
-  WarmupService warmup(connection, metrics, mailbox, clock, log);
+  WarmupService warmup(options.id, connection, metrics, mailbox, clock, log);
   RETURN_IF_ERROR(warmup.SetCalendar(options));
+  core_metrics.warmup_wait = &warmup.metrics().wait;
   StoragePorts ports(connection, *routes, suppressions, warmup.grants(), *resolver, mailbox, clock, log);
   CoreOptions core_options;
   core_options.content_budget_bytes = options.content_budget_mb << 20;
@@ -215,6 +218,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
+  PendingKeeper pending(*pending_store, core, mailbox, clock);
+  control_options.tell_pending = [&](const PolicyDocument& policy) { return pending.Round(policy); };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread writer;
@@ -274,25 +279,16 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                               .metrics = health_metrics,
                               .clock = clock,
                               .log = log});
-  ReputationLoop reputation({.tally = *tally,
-                             .feedback = *feedback_store,
-                             .policies = *policies,
-                             .health = health_keeper,
+  const Rounds::Parts rounds{.policies = *policies,
                              .parse = wire::PolicyDocumentFromJson,
                              .has_control = [&control] { return control.has_control(); },
-                             .clock = clock,
-                             .log = log});
+                             .log = log};
+  ReputationLoop reputation(
+      {.tally = *tally, .feedback = *feedback_store, .health = health_keeper, .clock = clock, .log = log}, rounds);
   const auto signal_store = storage::MakeSignalStore(pool);
   ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
-  PollLoop polls({.store = *signal_store,
-                  .policies = *policies,
-                  .health = health_keeper,
-                  .parse = wire::PolicyDocumentFromJson,
-                  .has_control = [&control] { return control.has_control(); },
-                  .metrics = metrics,
-                  .clock = clock,
-                  .log = log},
-                 std::move(pollers.all));
+  PollLoop polls({.store = *signal_store, .health = health_keeper, .metrics = metrics, .clock = clock, .log = log},
+                 std::move(pollers.all), rounds);
   ReputationAdmin reputation_admin({.health = *health_store,
                                     .signals = *signal_store,
                                     .tally = *tally,
@@ -305,12 +301,13 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .audit = audit,
                                     .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
-  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
+  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
+  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson,
+                             [&](std::string_view provider) { return warmup_admin.Lacking(provider); }, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
   Operations operations(*operation_store, loop, log);
   OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);
   QueueVerbs queue_verbs(*entries, operation_admin);
-  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,
@@ -318,7 +315,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .constraints = constraint_admin,
                                     .explain = explain_admin,
                                     .queue = queue_verbs,
-                                    .feedback = feedback_intake,
+                                    .feedback = {feedback_intake, TenantLookup(*policies)},
                                      .reputation = reputation_admin,
                                     .clock = clock,
                                     .warmup = warmup_admin});
@@ -384,6 +381,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   // What an egress has begun and not reported is ours until the lease runs out: giving it up early could send it twice.
   keeper.Stop(done);
   reputation.Stop();
+  pollers.cancel->store(true);
   polls.Stop();
   control.Stop();
   operations.Stop();

@@ -5,6 +5,7 @@ import itertools
 import json
 import pathlib
 import tempfile
+import time
 import urllib.request
 
 from scenario import MAIL, Scenario, submission, unittest, wait_for
@@ -24,7 +25,7 @@ pools:
 routes:
   - {match: {}, pool: warm}
 shaping:
-  - {match: {provider: google}, connections: 2, messages_per_connection: 5}
+  - {match: {provider: google}, connections: 2, messages_per_connection: 5, rate: 8/s, connection_rate: 10/s}
 retry_schedules:
   - {name: quick, waits: [1s]}
 health:
@@ -36,6 +37,18 @@ BLOCK = """rules:
   - {name: blocked, match: {listener: 127.0.0.2, source: 127.0.0.12}, banner: "554 5.7.1 Access from your address is refused"}
 """
 FREE = "rules: []\n"
+RATE = 8
+BACKLOG = 120  # More than the four may take in three seconds: the load presses on their rates all the time.
+
+
+def most_in_any(times, interval):
+    """The most of `times` within any interval of that many seconds."""
+    times, most, begin = sorted(times), 0, 0
+    for at, time_ in enumerate(times):
+        while times[begin] + interval <= time_:
+            begin += 1
+        most = max(most, at - begin + 1)
+    return most
 
 
 class Cascade(Scenario):
@@ -57,9 +70,10 @@ class Cascade(Scenario):
         self.trial.sink.reload()
 
     def pump(self):
-        """Half to each provider; the load goes on while something is waited for."""
+        """Half to each provider; the load goes on while something is waited for, as long as not too much waits already."""
+        waiting = int(self.sql("select count(*) from queue_entry")[0][0])
         mails = []
-        for _ in range(20):
+        for _ in range(20 if waiting < BACKLOG else 0):
             n = next(self.number)
             mails += [submission(MAIL, "u%d@%s.test" % (n, name), stream="marketing") for name in ("gmail", "yahoo")]
         for outcome in self.client.submit_many(mails):
@@ -100,6 +114,7 @@ class Cascade(Scenario):
         self.assertEqual(held["scope"], {**held["scope"], "source": "ip-12", "provider": "google"})
         self.assertIn("Access from your address is refused", held["evidence"])
         since = self.state()[1]
+        begun = time.time()
         self.assertIn("3", self.metric("sluice_health_state_count{", 'provider="google"', 'source="ip-12"'))
 
         # Probes are refused as long as the block stands; others, and yahoo through the same address, go on.
@@ -108,6 +123,11 @@ class Cascade(Scenario):
             self.assertGreater(self.delivered(source, provider, since), 10, (source, provider))
         self.assertEqual(self.sql("select count(*) from health_state where state <> 'healthy' and (source <> 'ip-12' or "
                                   "provider <> 'google')"), [["0"]])
+
+        self.until(lambda: time.time() - begun > 6, "some seconds of the load on three")
+        over = time.time()
+        self.assertGreater(int(self.sql("select count(*) from queue_entry where domain = 'gmail.test'")[0][0]), 0,
+                           "what the others may not take waits")
 
         self.answer(FREE)
         self.until(lambda: self.state()[0] in ("throttled", "watch"), "the way back")
@@ -131,6 +151,23 @@ class Cascade(Scenario):
         print("%d messages sent, %d attempts refused, %d of them later than 2 s after the suspension (probes)" % (sent, refused, late))
         self.assertLess(late, 30)
         self.assertLessEqual(self.most_connections(records), 2)
+        self.check_rates(records, begun, over)
+
+    def check_rates(self, records, begun, over):
+        """What arrived at google from each: never faster than its rate, and those that took the load over at all of it."""
+        arrived = collections.defaultdict(list)
+        for r in records:
+            if r["dst"].startswith("127.0.0.2:"):
+                arrived[r["src"].rsplit(":", 1)[0]].append(r["t"])
+        most = {source: most_in_any(times, 2) for source, times in arrived.items()}
+        took = {source: sum(begun <= t < over for t in times) / (over - begun) for source, times in arrived.items()}
+        print("most to google in any two seconds: %s; a second while one was out: %s" % (
+            sorted(most.items()), sorted((s, round(n, 2)) for s, n in took.items())))
+        for source in ("127.0.0.11", "127.0.0.13", "127.0.0.14"):
+            # One more for the window's edge, one for what the sink's clock shifts.
+            self.assertLessEqual(most[source], 2 * RATE + 2, source)
+            self.assertGreater(took[source], RATE * 0.5, source)
+        self.assertLess(took["127.0.0.12"], 1, "probes alone")
 
     @staticmethod
     def most_connections(records):

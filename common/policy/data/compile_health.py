@@ -24,7 +24,8 @@ def check(rule):
     if "signal" in rule:
         need(rule["signal"] in SIGNALS, "%s.signal: write one of %s" % (name, ", ".join(SIGNALS)))
         need(all(k in rule for k in ("over", "least", "share")), "%s: a signal needs over, least and share" % name)
-        need(0 <= rule["share"] <= 1, "%s.share: 0 to 1" % name)
+    need("share" not in rule or 0 <= rule["share"] <= 1, "%s.share: 0 to 1" % name)
+    need("share" not in rule or "providers" not in rule, "%s: share is for a signal or an opinion" % name)
     need(("slow_to" in rule) == (rule["state"] == "throttled"), "%s: slow_to is for throttled, which needs it" % name)
     need(rule.get("remedy"), "%s: what can a person do?" % name)
 
@@ -37,6 +38,7 @@ def row(rule):
         yield ".signal = HealthSignal::%s" % constant(rule["signal"])
         yield ".over = std::chrono::seconds(%d)" % seconds(rule["over"], name + ".over")
         yield ".least = %d" % rule["least"]
+    if "share" in rule:
         yield ".share = %r" % float(rule["share"])
     if "opinion" in rule:
         yield ".opinion = %s" % text(rule["opinion"])

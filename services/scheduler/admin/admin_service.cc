@@ -311,7 +311,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   ConstraintAdmin& constraints_;
   ExplainAdmin& explain_;
   QueueVerbs& queue_;
-  const storage::FeedbackIntake& feedback_;
+  const FeedbackFace feedback_;
   ReputationAdmin& reputation_;
   const Clock& clock_;
   WarmupAdmin& warmup_;

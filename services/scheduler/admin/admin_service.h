@@ -5,6 +5,7 @@
 
 #include "scheduler/admin/constraints.h"
 #include "scheduler/admin/explain.h"
+#include "scheduler/admin/feedback.h"
 #include "scheduler/admin/keys.h"
 #include "scheduler/admin/policy.h"
 #include "scheduler/admin/queue_verbs.h"
@@ -12,7 +13,6 @@
 #include "scheduler/admin/status.h"
 #include "scheduler/admin/suppressions.h"
 #include "scheduler/admin/warmup.h"
-#include "storage/feedback_intake.h"
 
 namespace grpc {
 class Service;
@@ -35,7 +35,7 @@ struct AdminVerbs {
   ConstraintAdmin& constraints;
   ExplainAdmin& explain;
   QueueVerbs& queue;
-  const storage::FeedbackIntake& feedback;
+  FeedbackFace feedback;
   ReputationAdmin& reputation;
   const Clock& clock;
   WarmupAdmin& warmup;

@@ -4,78 +4,53 @@
 #include "base/text.h"
 
 namespace sluice::scheduler {
-namespace {
 
-constexpr auto kRound = std::chrono::seconds(1);
-
-}  // namespace
-
-PollLoop::PollLoop(Parts parts, std::vector<std::unique_ptr<Poller>> pollers)
+PollLoop::PollLoop(Parts parts, std::vector<std::unique_ptr<Poller>> pollers, Rounds::Parts rounds)
     : parts_(std::move(parts)),
       pollers_(std::move(pollers)),
       bad_(parts_.metrics.AddGauge("sluice_reputation_bad_signals_count", "Signals of pollers that say something bad.")),
       failing_(parts_.metrics.AddGauge("sluice_reputation_failing_signals_count", "Signals whose poller gets no answer now.")),
+      report_age_(parts_.metrics.AddGauges("sluice_reputation_report_age_seconds",
+                                           "Since the last good answer of SNDS (ms-consumer) and of Postmaster Tools (google).",
+                                           {telemetry::Label::kProvider})),
       signals_(parts_.store, parts_.clock, parts_.log),
-      thread_([this] { Run(); }) {}
+      rounds_(std::move(rounds), {.name = "poll",
+                                  .round = [this](const PolicyDocument& policy) { return Round(policy); },
+                                  .forget = [this] { Forget(); }}) {}
 
-PollLoop::~PollLoop() { Stop(); }
-
-void PollLoop::Stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void PollLoop::Run() {
-  std::string last_error;
-  std::unique_lock lock(mutex_);
-  while (!stop_) {
-    lock.unlock();
-    const bool control = parts_.has_control();
-    if (!control) signals_.Forget();
-    const absl::Status status = control ? Round() : absl::OkStatus();
-    // Once for each trouble, not each second.
-    if (std::string error(View(status.message())); error != last_error) {
-      if (!status.ok()) parts_.log.Warn("poll_round_failed", {{"error", error}});
-      last_error = std::move(error);
-    }
-    lock.lock();
-    wake_.wait_for(lock, kRound, [this] { return stop_; });
-  }
-}
-
-absl::Status PollLoop::FollowPolicy() {
-  ASSIGN_OR_RETURN(const int64_t current, parts_.policies.CurrentRevision());
-  if (current == revision_) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto stored, parts_.policies.Current());
-  if (!stored.has_value()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(policy_, parts_.parse(stored->document_json));
-  revision_ = stored->revision.revision;
-  return absl::OkStatus();
-}
-
-absl::Status PollLoop::Round() {
-  RETURN_IF_ERROR(FollowPolicy());
+absl::Status PollLoop::Round(const PolicyDocument& policy) {
   RETURN_IF_ERROR(signals_.Load());
   for (const auto& poller : pollers_) {
-    poller->Poll(policy_, signals_, parts_.clock.Now());
+    poller->Poll(policy, signals_, parts_.clock.Now());
     // What one has learned does not wait for the next.
     RETURN_IF_ERROR(signals_.Save());
     parts_.health.SetOpinions(signals_.Opinions());
   }
   signals_.KeepOnly([&](const SignalKey& key) {
     for (const auto& poller : pollers_) {
-      if (poller->Keeps(policy_, key)) return true;
+      if (poller->Keeps(policy, key)) return true;
     }
     return false;
   });
+  Measure();
+  return signals_.Save();
+}
+
+void PollLoop::Measure() {
   const auto [bad, failing] = signals_.Counts();
   bad_.Set(bad);
   failing_.Set(failing);
-  return signals_.Save();
+  for (const auto& [provider, age] : signals_.ReportAges()) {
+    report_age_.With({provider}).Set(std::chrono::duration_cast<std::chrono::seconds>(age).count());
+  }
+}
+
+void PollLoop::Forget() {
+  bad_.Set(0);
+  failing_.Set(0);
+  // Whoever holds control measures them.
+  for (const auto& [provider, age] : signals_.ReportAges()) report_age_.With({provider}).Set(0);
+  signals_.Forget();
 }
 
 }  // namespace sluice::scheduler

@@ -1,10 +1,51 @@
 #include "scheduler/control/pollers.h"
 
+#include <random>
+
 #include "base/status.h"
 #include "scheduler/control/blocklist_poller.h"
 #include "scheduler/control/dns_poller.h"
+#include "scheduler/control/postmaster_poller.h"
+#include "scheduler/control/snds_poller.h"
 
 namespace sluice::scheduler {
+namespace {
+
+constexpr size_t kMostReportBytes = 4 << 20;
+// The public client of Microsoft's own portal, which the credentials are for.
+constexpr const char* kSndsScope = "a53a6cc1-a1cd-46f7-a4aa-281cdabec33c/.default offline_access openid profile";
+
+absl::Status AddReports(const Options::Reputation& given, const Clock& clock, Pollers& out) {
+  const bool snds = !given.snds_credentials_file.empty() || !given.snds_links_file.empty();
+  if (!snds && given.postmaster_credentials_file.empty()) return absl::OkStatus();
+  HttpsFetcherOptions https;
+  https.ca_file = given.ca_file;
+  https.most_bytes = kMostReportBytes;
+  ASSIGN_OR_RETURN(out.fetcher, HttpsFetcher::Start(https));
+  const AskHttp ask = HttpBy(*out.fetcher, *out.resolver, *out.cancel);
+  std::random_device seeds;
+  if (snds) {
+    // Where both are named the interface is meant; its refresh token rotates.
+    auto tokens = given.snds_credentials_file.empty()
+                      ? nullptr
+                      : std::make_unique<OauthTokenSource>(OauthOptions{.credentials_file = given.snds_credentials_file,
+                                                                        .token_url = given.snds_token_url,
+                                                                        .scope = kSndsScope,
+                                                                        .rotates = true},
+                                                           ask, clock);
+    SndsOptions options{.every = given.snds_every, .url = given.snds_url, .links_file = given.snds_links_file, .seed = seeds()};
+    out.all.push_back(std::make_unique<SndsPoller>(std::move(options), std::move(tokens), ask));
+  }
+  if (!given.postmaster_credentials_file.empty()) {
+    auto tokens = std::make_unique<OauthTokenSource>(
+        OauthOptions{.credentials_file = given.postmaster_credentials_file, .token_url = given.postmaster_token_url}, ask, clock);
+    PostmasterOptions options{.every = given.postmaster_every, .url = given.postmaster_url, .seed = seeds()};
+    out.all.push_back(std::make_unique<PostmasterPoller>(std::move(options), std::move(tokens), ask));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<Pollers> MakePollers(const Options& options, const Clock& clock, const Logger& log) {
   const Options::Reputation& given = options.reputation;
@@ -26,6 +67,7 @@ absl::StatusOr<Pollers> MakePollers(const Options& options, const Clock& clock, 
   ASSIGN_OR_RETURN(lists.keys, ReadBlocklistKeys(given.keys_file));
   out.all.push_back(std::make_unique<BlocklistPoller>(std::move(lists), *out.resolver, log));
   out.all.push_back(std::make_unique<DnsPoller>(given.dns_every, !given.resolvers.empty(), *out.resolver));
+  RETURN_IF_ERROR(AddReports(given, clock, out));
   return out;
 }
 

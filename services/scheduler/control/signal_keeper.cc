@@ -6,7 +6,14 @@
 namespace sluice::scheduler {
 namespace {
 
-constexpr size_t kMostRawBytes = 64 << 10, kMostDetailBytes = 2'000;
+constexpr size_t kMostRawBytes = 16 << 10, kMostDetailBytes = 2'000;
+
+// As it can be stored and shown, whatever bytes somebody answered with.
+std::string Plain(std::string_view text, size_t most) {
+  std::string out(text.substr(0, most));
+  for (char& c : out) c = (c >= ' ' && c < '\x7f') || c == '\r' || c == '\n' || c == '\t' ? c : '?';
+  return out;
+}
 
 SignalKey KeyOf(const storage::StoredSignal& s) { return {s.source, s.sender_domain, s.provider, s.name}; }
 
@@ -48,9 +55,10 @@ void SignalKeeper::Put(storage::StoredSignal& signal, SignalAnswer answer) {
   }
   signal.verdict = std::move(answer.verdict);
   signal.word = std::move(answer.word);
-  signal.value = std::move(answer.value);
-  signal.detail = answer.detail.substr(0, kMostDetailBytes);
-  signal.raw = answer.raw.substr(0, kMostRawBytes);
+  signal.amount = answer.amount;
+  signal.value = Plain(answer.value, kMostDetailBytes);
+  signal.detail = Plain(answer.detail, kMostDetailBytes);
+  signal.raw = Plain(answer.raw, kMostRawBytes);
   signal.checked_at = now;
   signal.failed_at.reset();
   signal.failure.clear();
@@ -64,7 +72,7 @@ void SignalKeeper::Fail(const SignalKey& key, std::string_view why) {
     signal.failed_at = clock_.Now();
     log_.Warn("reputation_poll_failed", {{"signal", key.name}, {"source", key.source}, {"sender_domain", key.sender_domain}, {"error", why}});
   }
-  signal.failure = std::string(why.substr(0, kMostDetailBytes));
+  signal.failure = Plain(why, kMostDetailBytes);
 }
 
 void SignalKeeper::ReportListing(const SignalKey& key, const Blocklist& list, const BlocklistReading& reading, std::string_view reason,
@@ -97,6 +105,29 @@ void SignalKeeper::ReportListing(const SignalKey& key, const Blocklist& list, co
   notes_.push_back(std::move(note));
 }
 
+void SignalKeeper::Lapse(std::string_view provider, Duration age) {
+  for (auto& [key, signal] : signals_) {
+    if (key.provider != provider || signal.word.empty() || signal.checked_at >= clock_.Now() - age) continue;
+    signal.word.clear();
+    signal.amount = 0;
+    signal.verdict = "unknown";
+    signal.detail = Cat("nothing newer for ", ToString(age));
+    signal.changed_at = clock_.Now();
+    changed_[key] = true;
+  }
+}
+
+std::map<std::string, Duration> SignalKeeper::ReportAges() const {
+  std::map<std::string, Duration> out;
+  for (const auto& [key, signal] : signals_) {
+    if (key.provider.empty() || !key.source.empty() || !key.sender_domain.empty()) continue;
+    const Instant last = signal.checked_at == Instant{} ? signal.changed_at : signal.checked_at;
+    Duration& oldest = out[key.provider];
+    oldest = std::max(oldest, clock_.Now() - last);
+  }
+  return out;
+}
+
 std::pair<int64_t, int64_t> SignalKeeper::Counts() const {
   int64_t bad = 0, failing = 0;
   for (const auto& [key, signal] : signals_) {
@@ -124,7 +155,8 @@ std::map<HealthSubject, std::vector<Opinion>> SignalKeeper::Opinions() const {
   for (const auto& [key, signal] : signals_) {
     if (signal.word.empty()) continue;
     const HealthSubject subject{.source = key.source, .sender_domain = key.sender_domain, .provider = key.provider};
-    out[subject].push_back({signal.word, Cat(key.name, ": ", signal.value, signal.value.empty() ? "" : "; ", signal.detail)});
+    const bool both = !signal.value.empty() && !signal.detail.empty();
+    out[subject].push_back({signal.word, Cat(key.name, ": ", signal.value, both ? "; " : "", signal.detail), signal.amount});
   }
   return out;
 }

@@ -25,6 +25,7 @@ struct SignalKey {
 struct SignalAnswer {
   std::string verdict = "good";  // `good`, `warning`, `bad`, `unknown`.
   std::string word = {}, value = {}, detail = {}, raw = {};
+  double amount = 0;  // What the word is about, as a share.
 };
 
 class SignalKeeper {
@@ -40,6 +41,8 @@ class SignalKeeper {
   // An answer of a blocklist, which has to be confirmed first. `is_opinion`: rules of health hear of it.
   void ReportListing(const SignalKey& key, const Blocklist& list, const BlocklistReading& reading, std::string_view reason,
                      const ConfirmationRules& rules, bool is_opinion);
+  // What was last confirmed so long ago is no opinion of the provider's any more; its value stays to be seen.
+  void Lapse(std::string_view provider, Duration age);
   // Those for which `is_ours` answers no go.
   template <class IsOurs>
   void KeepOnly(IsOurs is_ours) {
@@ -54,6 +57,8 @@ class SignalKeeper {
   std::map<HealthSubject, std::vector<Opinion>> Opinions() const;
   // Of verdict `bad`; without a newer answer.
   std::pair<int64_t, int64_t> Counts() const;
+  // By provider: since its reports were last answered, the oldest of them (signals without source and domain).
+  std::map<std::string, Duration> ReportAges() const;
   const storage::StoredSignal* Find(const SignalKey& key) const;
 
  private:

@@ -80,7 +80,8 @@ class AcceptTest : public ::testing::Test {
   GroupCommit commit_{
       {.writers = 1}, [this] { return store_.Open(); }, [](CommittedBatch) {}, clock_, log_};
   storage::SuppressionSet suppressions_;
-  Accept accept_{directory_, suppressions_, admission_, commit_, {}, clock_};
+  PendingQuota quota_;
+  Accept accept_{directory_, suppressions_, admission_, quota_, commit_, {}, clock_};
 };
 
 TEST_F(AcceptTest, AnswersEachSubmissionInItsPlace) {

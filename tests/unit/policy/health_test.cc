@@ -249,5 +249,24 @@ TEST(HealthRulesTest, EveryShippedRuleHasARemedyAndASmallestSample) {
   }
 }
 
+TEST(HealthTest, AnOpinionWithANumberFiresFromTheShareOfItsRuleOn) {
+  Patient domain;
+  const HealthSubject at_google{.sender_domain = "shop.example", .provider = "google"};
+  domain.opinions = {{"google_spam_rate", "postmaster spam_rate: 0.05 %", 0.0005}};
+  EXPECT_EQ(domain.Judge(at_google), HealthState::kHealthy);
+  EXPECT_LT(domain.status.score, 100) << "half of the way there";
+  EXPECT_THAT(domain.status.worst, HasSubstr("0.05 %"));
+  EXPECT_EQ(VerdictOf(domain.rules, domain.opinions[0]), "good");
+  domain.opinions[0].amount = 0.001;
+  EXPECT_EQ(domain.Judge(at_google), HealthState::kWatch);
+  EXPECT_EQ(VerdictOf(domain.rules, domain.opinions[0]), "warning");
+  HealthRulePolicy change;
+  change.rule = "google_spam_rate";
+  change.share = 0.002;
+  EXPECT_EQ(VerdictOf(HealthRulesOf({change}), domain.opinions[0]), "good") << "a policy moves it";
+  EXPECT_EQ(VerdictOf(domain.rules, {.word = "snds_red"}), "bad");
+  EXPECT_EQ(VerdictOf(domain.rules, {.word = "nobody's"}), "good");
+}
+
 }  // namespace
 }  // namespace sluice
