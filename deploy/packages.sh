@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what Sluice needs to be built, run and tried, from the distribution's packages. Nothing happens when all is there.
-#   deploy/packages.sh [image|run|build|test]      default: test (everything); image = the libraries that the binaries load
+#   deploy/packages.sh [image|run|build|test|bench]      default: test; image = the libraries that the binaries load, bench = what draws plots too
 set -euo pipefail
 
 image=(ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libpqxx-6.4 libprometheus-cpp-pull1.0 libunbound8 libre2-9 liblz4-1
@@ -13,12 +13,15 @@ build=(build-essential cmake ninja-build ccache mold pkg-config protobuf-compile
   libgmock-dev libbenchmark-dev)
 test=(postfix strace libclang-rt-14-dev clang-14 python3-grpcio python3-protobuf python3-xxhash python3-dkim python3-nacl knot prometheus git procps iproute2)
 
+bench=(python3-matplotlib)
+
 case "${1:-test}" in
   image) wanted=("${image[@]}") ;;
   run) wanted=("${run[@]}") ;;
   build) wanted=("${run[@]}" "${build[@]}") ;;
   test) wanted=("${run[@]}" "${build[@]}" "${test[@]}") ;;
-  *) echo "usage: $0 [run|build|test]" >&2; exit 2 ;;
+  bench) wanted=("${run[@]}" "${build[@]}" "${test[@]}" "${bench[@]}") ;;
+  *) echo "usage: $0 [image|run|build|test|bench]" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -168,7 +168,7 @@ void Tighten(EffectiveLimits& limits, const Constraint& constraint) {
 
 Suspensions::Suspensions(std::vector<Constraint> all) {
   for (Constraint& constraint : all) {
-    if (!constraint.value.suspend || constraint.scope.empty()) continue;
+    if (!constraint.value.suspend) continue;
     const Scope& scope = constraint.scope;
     const bool sees_entry = !scope.campaign.empty() || !scope.domain.empty() || !scope.sender_domain.empty();
     sources_see_entries_ = sources_see_entries_ || (!scope.source.empty() && sees_entry);

@@ -2,6 +2,7 @@
 // is held, a value how, a cause who may change it. The effective limit is the minimum over all that cover a piece of mail. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,10 +20,13 @@ namespace sluice {
 
 // Who made it, and the only one who may change it.
 enum class ConstraintCause : uint8_t { kOperator, kShaping, kAutomation, kAimd, kWarmup, kHealth, kAssignment };
+inline constexpr std::array kConstraintCauses = {ConstraintCause::kOperator, ConstraintCause::kShaping, ConstraintCause::kAutomation,
+                                                 ConstraintCause::kAimd,     ConstraintCause::kWarmup,  ConstraintCause::kHealth,
+                                                 ConstraintCause::kAssignment};
 std::string_view ToString(ConstraintCause cause);
 std::optional<ConstraintCause> ParseConstraintCause(std::string_view name);
 
-// All fields given must match; at least one is given. `domain` is the recipient's. Domains in lower case.
+// All fields given must match; none given = all mail, as a restored database holds it (storage/restore_guard.h). `domain` is the recipient's. Domains in lower case.
 struct Scope {
   std::string source = {}, provider = {}, pool = {}, tenant = {}, stream = {}, campaign = {}, domain = {}, site = {}, sender_domain = {};
   friend bool operator==(const Scope&, const Scope&) = default;

@@ -68,7 +68,7 @@ class Explainer {
     if (held != nullptr) {
       out_.waits_for = Waiting(*held);
     } else if (!any) {
-      out_.waits_for = "no member of the pool can send";
+      out_.waits_for = WhyNone();
     }
     return std::move(out_);
   }
@@ -129,12 +129,17 @@ class Explainer {
     const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
     if (now != sources_.end()) out.egress = now->egress;
     const Constraint* held = suspensions_.Holding(FactsOf(member.source, pool.name), facts_.now);
+    const std::string wrong_family = WrongFamily(member.source, limits);
     if (member.weight == 0) {
       out.reason = "drained: weight 0";
+    } else if (!wrong_family.empty()) {
+      out.reason = wrong_family;
     } else if (held != nullptr) {
       out.reason = Waiting(*held);
     } else if (now == sources_.end() || !now->can_send) {
       out.reason = now == sources_.end() || now->detail.empty() ? "no egress holds it" : now->detail;
+    } else if (!now->lacks_allowance.empty()) {
+      out.reason = Cat("warms up, no allowance now: ", now->lacks_allowance);
     } else {
       out.eligible = true;
     }
@@ -159,6 +164,29 @@ class Explainer {
       });
       if (concerns) out_.constraints.push_back(constraint);
     }
+  }
+
+  // Why the address family of `source` does not do; empty = it does.
+  std::string WrongFamily(const std::string& source, const EffectiveLimits& limits) const {
+    const auto found = std::find_if(policy_.sources.begin(), policy_.sources.end(), [&](const SourcePolicy& s) { return s.name == source; });
+    if (found == policy_.sources.end()) return {};
+    const bool is_ipv6 = (found->bind.empty() ? found->address : found->bind).find(':') != std::string::npos;
+    if (is_ipv6 && limits.ipv6.value == Ipv6Mode::kNever) return Cat("sends by IPv6: `ipv6: never` (", limits.ipv6.rule, ")");
+    // A smart host's addresses are its own.
+    if (out_.route_index < 0 || !policy_.routes[static_cast<size_t>(out_.route_index)].smart_host.empty()) return {};
+    if (is_ipv6 && facts_.lacks_ipv6) return "sends by IPv6: no MX host has an IPv6 address";
+    if (!is_ipv6 && facts_.lacks_ipv4) return "sends by IPv4: no MX host has an IPv4 address";
+    return {};
+  }
+
+  // The allowance is what mail waits for; where nobody has one to wait for, something is broken.
+  std::string WhyNone() const {
+    for (const ExplainedMember& member : out_.members) {
+      const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
+      if (now == sources_.end() || !now->can_send || now->lacks_allowance.empty() || member.weight == 0) continue;
+      return Cat("an allowance of warming source ", member.source, ": ", now->lacks_allowance);
+    }
+    return "no member of the pool can send";
   }
 
   static std::string Waiting(const Constraint& constraint) {

@@ -23,6 +23,8 @@ struct SourceNow {
   bool can_send = false;
   // Why not, for people.
   std::string detail = {};
+  // It warms up and has no allowance at the provider now: what is known of it.
+  std::string lacks_allowance = {};
 };
 
 struct ExplainedRoute {
@@ -63,6 +65,8 @@ struct ExplainFacts {
   // `site` and `provider` as resolved.
   RoutingFacts routing = {};
   Instant now{};
+  // DNS says that no MX host has an address of that family.
+  bool lacks_ipv4 = false, lacks_ipv6 = false;
 };
 
 Explanation Explain(const PolicyDocument& policy, const std::vector<Constraint>& constraints,

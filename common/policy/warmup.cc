@@ -32,11 +32,12 @@ Grade GradeOf(int64_t k, int64_t n, double good, double bad) {
 
 bool IsMicrosoft(std::string_view provider) { return provider == "ms-consumer" || provider == "m365"; }
 
-std::string Evidence(const WarmupCounts& c, std::optional<int64_t> cap, int days) {
+std::string Evidence(const WarmupCounts& c, std::optional<int64_t> cap, int days, const WarmupOpinion& others) {
   std::string out = Cat("accepted ", c.accepted, " of ", c.attempted, " attempts");
   if (cap) Append(out, ", cap ", *cap);
   Append(out, ", deferred ", c.throttled, " by throttle or block, bounced ", c.bounced, ", complained ", c.complained);
   if (days > 1) Append(out, ", over ", days, " days");
+  if (others.standing != Standing::kNone) Append(out, "; ", others.why, ": ", others.evidence);
   return out;
 }
 
@@ -66,15 +67,21 @@ struct Verdict {
   std::string_view why;
 };
 
-Verdict Worst(const Sample& sample, std::string_view provider, Standing standing, const WarmupThresholds& t) {
+// Something that began after the last time that it sent back or suspended.
+bool IsNews(const WarmupOpinion& others, const WarmupState& state) {
+  return others.since > std::max(state.suspended_at, state.slowed_at);
+}
+
+Verdict Worst(const Sample& sample, std::string_view provider, const WarmupState& state, const WarmupOpinion& others,
+              const WarmupThresholds& t) {
   const WarmupCounts& c = sample.counts;
-  if (standing == Standing::kListed) return {WarmupDecision::kSuspend, "listed"};
+  const bool is_news = IsNews(others, state);
+  if (others.standing == Standing::kListed && is_news) return {WarmupDecision::kSuspend, others.why};
   const bool enough = c.attempted >= t.least_sample;
   if (enough && WilsonLower(c.complained, c.attempted, kSure) > t.complaint_stop) {
     return {WarmupDecision::kSuspend, "complaints"};
   }
-  if (standing == Standing::kTrap) return {WarmupDecision::kRegress, "trap"};
-  if (standing == Standing::kRed) return {WarmupDecision::kRegress, "snds"};
+  if (others.standing == Standing::kTrap || others.standing == Standing::kRed) return {WarmupDecision::kRegress, others.why};
   if (!enough) return {WarmupDecision::kHold, "sample"};
   const bool microsoft = IsMicrosoft(provider);
   const std::array<std::pair<Grade, std::string_view>, 3> grades = {{
@@ -90,7 +97,7 @@ Verdict Worst(const Sample& sample, std::string_view provider, Standing standing
   for (const auto& [grade, why] : grades) {
     if (grade == Grade::kBetween) return {WarmupDecision::kHold, why};
   }
-  if (standing == Standing::kYellow) return {WarmupDecision::kHold, "snds"};
+  if (others.standing != Standing::kNone) return {WarmupDecision::kHold, others.why};
   return {WarmupDecision::kAdvance, "clean"};
 }
 
@@ -163,6 +170,26 @@ void Apply(Judgement& out, const WarmupPlan& plan, const WarmupDay& last, Instan
   }
 }
 
+// What others say, where it is news: a listing and a refusal that pauses warmup suspend, a lesser refusal sends back.
+bool FollowOthers(const WarmupOpinion& others, Instant now, Judgement& out) {
+  if (!IsNews(others, out.state)) return false;
+  const bool rests = others.standing == Standing::kListed || others.pause > Duration::zero();
+  if (!rests && (others.stages == 0 || out.state.held || out.state.phase == WarmupPhase::kWarm)) return false;
+  out.why = others.why;
+  out.evidence = others.evidence;
+  if (out.state.phase == WarmupPhase::kWarm) out.state.phase = WarmupPhase::kRewarming;
+  if (rests) {
+    out.decision = WarmupDecision::kSuspend;
+    out.state.stage = 1;
+    SuspendWarmup(out.state, std::max(kSuspensions[2], others.pause), now);
+  } else {
+    out.decision = WarmupDecision::kRegress;
+    out.state.stage = std::max(1, out.state.stage - others.stages);
+    out.state.slowed_at = now;
+  }
+  return true;
+}
+
 double Average7(std::span<const WarmupDay> days, int64_t end) {
   int64_t sum = 0;
   for (const WarmupDay& day : days) {
@@ -194,51 +221,6 @@ WarmupCounts operator-(const WarmupCounts& a, const WarmupCounts& b) {
           .blocked = a.blocked - b.blocked};
 }
 
-std::string_view ToString(WarmupPhase phase) {
-  switch (phase) {
-    case WarmupPhase::kCold:
-      return "cold";
-    case WarmupPhase::kWarming:
-      return "warming";
-    case WarmupPhase::kWarm:
-      return "warm";
-    case WarmupPhase::kRewarming:
-      return "re-warming";
-  }
-  return "";
-}
-
-std::optional<WarmupPhase> ParseWarmupPhase(std::string_view name) {
-  for (const WarmupPhase phase : {WarmupPhase::kCold, WarmupPhase::kWarming, WarmupPhase::kWarm, WarmupPhase::kRewarming}) {
-    if (ToString(phase) == name) return phase;
-  }
-  return std::nullopt;
-}
-
-std::string_view ToString(WarmupDecision decision) {
-  switch (decision) {
-    case WarmupDecision::kNone:
-      return "none";
-    case WarmupDecision::kStart:
-      return "start";
-    case WarmupDecision::kAdvance:
-      return "advance";
-    case WarmupDecision::kHold:
-      return "hold";
-    case WarmupDecision::kRegress:
-      return "regress";
-    case WarmupDecision::kSuspend:
-      return "suspend";
-    case WarmupDecision::kSlow:
-      return "slow";
-    case WarmupDecision::kDecay:
-      return "decay";
-    case WarmupDecision::kGuard:
-      return "guard";
-  }
-  return "";
-}
-
 int StagesLost(int64_t idle_days) {
   if (idle_days > kLongestIdle) return -1;
   if (idle_days >= 15) return static_cast<int>(idle_days / 4);
@@ -255,7 +237,7 @@ void SuspendWarmup(WarmupState& state, Duration first, Instant now) {
 }
 
 Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const WarmupState& state, std::span<const WarmupDay> days,
-                   Standing standing, int64_t today, Instant now, const WarmupThresholds& thresholds) {
+                   const WarmupOpinion& others, int64_t today, Instant now, const WarmupThresholds& thresholds) {
   if (state.phase == WarmupPhase::kCold) return Start(state, today);
   Judgement out{.decision = WarmupDecision::kHold, .state = state, .why = "traffic", .evidence = "nothing was sent"};
   const bool is_new = !days.empty() && days.back().day > state.judged_day && days.back().counts.attempted > 0;
@@ -275,28 +257,29 @@ Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const Warm
     return out;
   }
   const Sample sample = SampleOf(days, thresholds);
-  const Verdict verdict = Worst(sample, provider, standing, thresholds);
+  const Verdict verdict = Worst(sample, provider, state, others, thresholds);
   out.decision = verdict.decision;
   out.why = verdict.why;
-  out.evidence = Evidence(sample.counts, days.back().cap, sample.days);
+  out.evidence = Evidence(sample.counts, days.back().cap, sample.days, others);
   Apply(out, plan, days.back(), now, thresholds.full);
   return out;
 }
 
-Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, Standing standing,
+Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, const WarmupOpinion& others,
                       Instant now, const WarmupThresholds& t) {
-  Judgement out{.decision = WarmupDecision::kNone, .state = state, .why = {}, .evidence = Evidence(recent, {}, 1)};
+  Judgement out{.decision = WarmupDecision::kNone, .state = state, .why = {}, .evidence = Evidence(recent, {}, 1, {})};
   if (state.phase == WarmupPhase::kCold || (state.suspended_until && now < *state.suspended_until)) return out;
+  if (FollowOthers(others, now, out)) return out;
   const auto suspend = [&](std::string_view why, Duration first) {
     out.decision = WarmupDecision::kSuspend;
     out.why = why;
     SuspendWarmup(out.state, first, now);
   };
-  if (last_hour.blocked >= t.blocks_an_hour || standing == Standing::kListed) {
-    out.evidence = Cat(last_hour.blocked, " replies within the hour refused the address", standing == Standing::kListed ? ", listed" : "");
+  if (last_hour.blocked >= t.blocks_an_hour) {
+    out.evidence = Cat(last_hour.blocked, " replies within the hour refused the address");
     if (out.state.phase == WarmupPhase::kWarm) out.state.phase = WarmupPhase::kRewarming;
     out.state.stage = 1;
-    suspend(standing == Standing::kListed ? "listed" : "blocked", kSuspensions[2]);
+    suspend("blocked", kSuspensions[2]);
     return out;
   }
   if (recent.attempted < t.least_sample) return out;

@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "policy/warmup_opinion.h"
 #include "policy/warmup_plan.h"
 
 namespace sluice {
@@ -39,7 +40,7 @@ struct WarmupState {
   std::optional<Instant> suspended_until = {};
   int suspensions = 0;  // How far up the ladder of suspensions the last one was; it counts for seven days.
   Instant suspended_at{};
-  Instant slowed_at{};  // The fast path halves at most once an hour.
+  Instant slowed_at{};  // The fast path halves at most once an hour; also when it last sent back.
   int64_t judged_day = 0, active_day = 0;
   friend bool operator==(const WarmupState&, const WarmupState&) = default;
 };
@@ -63,9 +64,6 @@ struct WarmupDay {
   WarmupCounts counts = {};
   bool total_used_up = false;  // The address's total was what stopped it.
 };
-
-// What others say of the address (blocklists, SNDS).
-enum class Standing : uint8_t { kNone, kYellow, kRed, kTrap, kListed };
 
 enum class WarmupDecision : uint8_t { kNone, kStart, kAdvance, kHold, kRegress, kSuspend, kSlow, kDecay, kGuard };
 std::string_view ToString(WarmupDecision decision);
@@ -93,11 +91,11 @@ struct WarmupThresholds {
 // The day that begins: `days` are the closed days known, oldest first; those after `state.judged_day` have not been judged. Applies
 // the start, idle decay, then the verdict on the last closed day.
 Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const WarmupState& state, std::span<const WarmupDay> days,
-                   Standing standing, int64_t today, Instant now, const WarmupThresholds& thresholds = {});
+                   const WarmupOpinion& others, int64_t today, Instant now, const WarmupThresholds& thresholds = {});
 
 // At least each minute: `recent` is what was counted since the last reaction of this day, `last_hour` within the hour. kNone, kSlow
-// (halve what is left of the day) or kSuspend.
-Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, Standing standing,
+// (halve what is left of the day), kRegress or kSuspend. An opinion acts once: one that began before the last reaction has acted.
+Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, const WarmupOpinion& others,
                       Instant now, const WarmupThresholds& thresholds = {});
 
 // Attempts that `state` may make on a day; none = no cap. Suspended, cold: 0. A warm address whose volume has collapsed gets a soft

@@ -105,7 +105,7 @@ struct Controlled {
       state.suspended_until.reset();
       state.suspensions = 0;
     }
-    state = JudgeDay(plan, provider, state, days, Standing::kNone, today, now).state;
+    state = JudgeDay(plan, provider, state, days, {}, today, now).state;
     WarmupState unsuspended = state;
     unsuspended.suspended_until.reset();
     cap = CapFor(plan, provider, unsuspended, days, today, now);
@@ -114,7 +114,7 @@ struct Controlled {
   bool MaySend(Instant now) const { return !state.suspended_until || now >= *state.suspended_until; }
   void React(const WarmupPlan& plan, const std::string& provider, const WarmupCounts& today, Instant now) {
     const WarmupCounts recent = today - since;
-    const Judgement judgement = JudgeMinute(state, recent, {.blocked = recent.blocked}, Standing::kNone, now);
+    const Judgement judgement = JudgeMinute(state, recent, {.blocked = recent.blocked}, {}, now);
     if (judgement.decision == WarmupDecision::kNone) return;
     state = judgement.state;
     since = today;

@@ -8,11 +8,17 @@ namespace sluice::storage {
 namespace {
 
 constexpr const char* kColumns =
-    "id, tenant, label, secret_hash, micros(created_at), micros(revoked_at)";
+    "id, tenant, label, secret_hash, micros(created_at), micros(revoked_at), messages_per_second,"
+    " bytes_per_second, message_bytes";
 
 constexpr const char* kInsert =
-    "insert into api_key (id, tenant, label, secret_hash, created_at)"
-    " values ($1, $2, $3, $4, timestamptz 'epoch' + $5::bigint * interval '1 microsecond')";
+    "insert into api_key (id, tenant, label, secret_hash, created_at, messages_per_second,"
+    "   bytes_per_second, message_bytes)"
+    " values ($1, $2, $3, $4, timestamptz 'epoch' + $5::bigint * interval '1 microsecond', $6, $7, $8)";
+
+constexpr const char* kSetLimits =
+    "update api_key set messages_per_second = $2, bytes_per_second = $3, message_bytes = $4"
+    " where id = $1 returning ";
 
 constexpr const char* kRevoke =
     "update api_key set revoked_at = coalesce(revoked_at,"
@@ -24,7 +30,10 @@ ApiKey KeyOf(const pqxx::row& row) {
           .label = StringOf(row[2]),
           .secret_hash = BytesOf(row[3]),
           .created_at = InstantOf(row[4]),
-          .revoked_at = MaybeInstantOf(row[5])};
+          .revoked_at = MaybeInstantOf(row[5]),
+          .limits = {.messages_per_second = IntOf<int64_t>(row[6]),
+                     .bytes_per_second = IntOf<int64_t>(row[7]),
+                     .message_bytes = IntOf<int64_t>(row[8])}};
 }
 
 std::vector<ApiKey> KeysOf(const pqxx::result& rows) {
@@ -40,7 +49,8 @@ class PostgresKeyStore final : public KeyStore {
   absl::Status Create(const ApiKey& key) override {
     return RunTransaction(pool_, "create key", [&](pqxx::transaction_base& tx) {
       tx.exec_params0(kInsert, key.id, key.tenant, key.label, pqxx::binarystring(key.secret_hash),
-                      ToMicros(key.created_at));
+                      ToMicros(key.created_at), key.limits.messages_per_second,
+                      key.limits.bytes_per_second, key.limits.message_bytes);
       return absl::OkStatus();
     });
   }
@@ -59,6 +69,17 @@ class PostgresKeyStore final : public KeyStore {
     return InTransaction<ApiKey>(
         pool_, "revoke key", [&](pqxx::transaction_base& tx) -> absl::StatusOr<ApiKey> {
           const pqxx::result rows = tx.exec_params(Cat(kRevoke, kColumns), id, ToMicros(now));
+          if (rows.empty()) return absl::NotFoundError(Cat("no key '", id, "'"));
+          return KeyOf(rows[0]);
+        });
+  }
+
+  absl::StatusOr<ApiKey> SetLimits(const std::string& id, const KeyLimits& limits) override {
+    return InTransaction<ApiKey>(
+        pool_, "limit key", [&](pqxx::transaction_base& tx) -> absl::StatusOr<ApiKey> {
+          const pqxx::result rows =
+              tx.exec_params(Cat(kSetLimits, kColumns), id, limits.messages_per_second,
+                             limits.bytes_per_second, limits.message_bytes);
           if (rows.empty()) return absl::NotFoundError(Cat("no key '", id, "'"));
           return KeyOf(rows[0]);
         });

@@ -115,7 +115,8 @@ class PostgresQueueReader final : public QueueReader {
                            .message_id = IntOf<int64_t>(row[1]),
                            .recipient = StringOf(row[2]),
                            .merge_values_json = BytesOf(row[3]),
-                           .dsn_notify = IntOf<int16_t>(row[4])});
+                           .dsn_notify = IntOf<int16_t>(row[4]),
+                           .metadata_json = BytesOf(row[5])});
       }
       return absl::OkStatus();
     }));

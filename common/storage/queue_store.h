@@ -32,6 +32,7 @@ struct AcceptedRecipient {
   std::string merge_values_json{};  // Empty = none.
   int16_t engagement = 0;
   int16_t dsn_notify = 0;  // Bit set as in queue_entry.dsn_notify.
+  std::string traceparent{};  // As in metadata_json, for the hand-off; not a column.
 };
 
 struct AcceptedMessage {
@@ -124,6 +125,7 @@ struct EntryPayload {
   std::string recipient{};
   std::string merge_values_json{};
   int16_t dsn_notify = 0;
+  std::string metadata_json{};  // Only when it has a trace context.
 };
 struct MessagePayload {
   int64_t id = 0;

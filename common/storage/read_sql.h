@@ -42,7 +42,8 @@ order by b.shard, b.writer, b.seq
 limit $5::int)sql";
 
 inline constexpr const char* kFetchEntries = R"sql(
-select q.id, q.message_id, q.recipient, q.merge_values, q.dsn_notify
+select q.id, q.message_id, q.recipient, q.merge_values, q.dsn_notify,
+       case when position('"traceparent"'::bytea in q.metadata) > 0 then q.metadata end
 from queue_entry q where q.id = any($1::bigint[]))sql";
 
 inline constexpr const char* kFetchMessages = R"sql(

@@ -51,9 +51,9 @@ with today as materialized (
   where l.day = (select day from today) and l.address = g.address and l.provider = g.provider
 )
 select w.ord, coalesce(g.n, 0), g.n is not null,
-       p.cap, coalesce(p.used, 0) + coalesce(g.n, 0), micros(p.opens_at), micros(p.closes_at),
+       p.cap, coalesce(p.used, 0) + coalesce(g.n, 0), micros(p.opens_at), micros(p.closes_at), micros(p.stopped_until),
        s.cap, coalesce(s.used, 0) + coalesce((select sum(x.n) from given x where x.address = w.address), 0)::bigint,
-       micros(s.opens_at), micros(s.closes_at),
+       micros(s.opens_at), micros(s.closes_at), micros(s.stopped_until),
        t.day - date 'epoch', micros(t.starts_at), micros(t.ends_at), micros(t.at)
 from wanted w cross join today t
 left join given g using (ord)
@@ -115,7 +115,8 @@ LedgerPace PaceOf(const pqxx::row& row, int first) {
   return {.cap = CapOf(row[first]),
           .used = IntOf<int64_t>(row[first + 1]),
           .opens_at = InstantOf(row[first + 2]),
-          .closes_at = InstantOf(row[first + 3])};
+          .closes_at = InstantOf(row[first + 3]),
+          .stopped_until = InstantOf(row[first + 4])};
 }
 
 LedgerRow RowOf(const pqxx::row& row) {
@@ -141,7 +142,7 @@ Granted GrantedOf(const pqxx::row& row) {
   Granted out{.count = IntOf<int64_t>(row[1]), .is_open = BoolOf(row[2])};
   if (!out.is_open) return out;
   out.provider = PaceOf(row, 3);
-  out.total = PaceOf(row, 7);
+  out.total = PaceOf(row, 8);
   return out;
 }
 
@@ -169,7 +170,7 @@ class PostgresWarmupLedger final : public WarmupLedger {
         pool_, "draw grants", [&](pqxx::transaction_base& tx) -> absl::StatusOr<GrantAnswer> {
           GrantAnswer answer;
           for (const pqxx::row& row : tx.exec_params(kDraw, parameters.dynamic())) {
-            answer.day = DayOfRow(row, 11);
+            answer.day = DayOfRow(row, 13);
             answer.grants.push_back(GrantedOf(row));
           }
           return answer;

@@ -31,7 +31,7 @@ struct GrantRequest {
 struct LedgerPace {
   std::optional<int64_t> cap = {};
   int64_t used = 0;  // After this statement.
-  Instant opens_at{}, closes_at{};
+  Instant opens_at{}, closes_at{}, stopped_until{};
 };
 // Answer to one request, in its order.
 struct Granted {

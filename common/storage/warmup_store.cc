@@ -50,6 +50,38 @@ from warmup_event
 where ($1 = '' or source = $1) and ($2 = '' or provider = $2) and ($3::bigint = 0 or id < $3::bigint)
 order by id desc limit $4)sql";
 
+// A person's word about health stands above what was judged.
+constexpr const char* kOpinions = R"sql(
+select source, provider, 'signal', word, name || ': ' || value || case when detail = '' then '' else '; ' || detail end, micros(changed_at)
+from reputation_signal where source <> '' and word <> ''
+union all
+select source, provider, 'health', h.acts, h.acts || ', ' || rule || ': ' || evidence, micros(since)
+from health_state, lateral (
+  select case when override_state <> '' and (override_until is null or override_until > timestamptz 'epoch' + $1::bigint * interval '1 microsecond')
+              then override_state else state end as acts) h
+where source <> '' and h.acts in ('throttled', 'suspended', 'quarantined')
+union all
+select source, provider, 'refusal', rule, evidence, micros(since)
+from sending_constraint
+where cause = 'automation' and source <> '' and tenant || stream || campaign || domain || pool = ''
+  and (until is null or until > timestamptz 'epoch' + $1::bigint * interval '1 microsecond'))sql";
+
+constexpr const char* kSetWaiting = R"sql(
+with gone as (
+  delete from warmup_waiting w
+  where seen_at < clock_timestamp() - interval '1 hour'
+     or (scheduler = ($1::text[])[1] and not exists (select from unnest($2::text[], $3::text[]) as r(a, p) where r.a = w.address and r.p = w.provider))
+)
+insert into warmup_waiting as w (scheduler, address, provider, entries, seen_at)
+select ($1::text[])[1], a, p, n, clock_timestamp() from unnest($2::text[], $3::text[], $4::bigint[]) as r(a, p, n)
+order by a, p
+on conflict (scheduler, address, provider) do update set entries = excluded.entries, seen_at = excluded.seen_at)sql";
+
+constexpr const char* kWaiting = R"sql(
+select address, provider, sum(entries)::bigint from warmup_waiting
+where seen_at > clock_timestamp() - interval '15 seconds'
+group by address, provider)sql";
+
 std::optional<int64_t> MaybeInt(const pqxx::field& field) {
   if (field.is_null()) return std::nullopt;
   return IntOf<int64_t>(field);
@@ -153,6 +185,38 @@ class PostgresWarmupStore final : public WarmupStore {
     return Read<WarmupPlanRow>("warmup plans", read, [](pqxx::transaction_base& tx) {
       return tx.exec("select name, version, stages from warmup_plan order by name, version");
     });
+  }
+
+  absl::StatusOr<std::vector<WarmupOpinionRow>> Opinions(Instant now) override {
+    const auto read = [](const pqxx::row& row) {
+      return WarmupOpinionRow{.source = StringOf(row[0]), .provider = StringOf(row[1]), .kind = StringOf(row[2]), .word = StringOf(row[3]),
+                              .evidence = StringOf(row[4]), .since = InstantOf(row[5])};
+    };
+    return Read<WarmupOpinionRow>("warmup opinions", read,
+                                  [&](pqxx::transaction_base& tx) { return tx.exec_params(kOpinions, ToMicros(now)); });
+  }
+
+  absl::Status SetWaiting(const std::string& scheduler, const std::vector<WarmupWaitingRow>& rows) override {
+    BinaryArray<Text> address, provider;
+    BinaryArray<int64_t> entries;
+    for (const WarmupWaitingRow& row : rows) {
+      address.Add(row.address);
+      provider.Add(row.provider);
+      entries.Add(row.entries);
+    }
+    Parameters parameters;
+    parameters.Add(ArrayOf<Text>(std::vector<std::string>{scheduler})).Add(address).Add(provider).Add(entries);
+    return RunTransaction(pool_, "set warmup waiting", [&](pqxx::transaction_base& tx) {
+      tx.exec_params(kSetWaiting, parameters.dynamic());
+      return absl::OkStatus();
+    });
+  }
+
+  absl::StatusOr<std::vector<WarmupWaitingRow>> Waiting() override {
+    const auto read = [](const pqxx::row& row) {
+      return WarmupWaitingRow{.address = StringOf(row[0]), .provider = StringOf(row[1]), .entries = IntOf<int64_t>(row[2])};
+    };
+    return Read<WarmupWaitingRow>("warmup waiting", read, [](pqxx::transaction_base& tx) { return tx.exec(kWaiting); });
   }
 
   absl::StatusOr<std::vector<WarmupEventRow>> History(const std::string& source, const std::string& provider, int64_t before,

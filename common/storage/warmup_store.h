@@ -48,6 +48,21 @@ struct WarmupEventRow {
   std::string phase = {}, actor = {};
 };
 
+// What others make of a source: `kind` is `signal` (`word` a poller's), `health` (`word` a state), or `refusal` (`word` the reply rule
+// that reacted).
+struct WarmupOpinionRow {
+  std::string source = {}, provider = {};  // Empty provider = everywhere.
+  std::string kind = {}, word = {}, evidence = {};
+  Instant since{};
+};
+
+// Entries that wait for an allowance.
+struct WarmupWaitingRow {
+  std::string address = {}, provider = {};  // A column of the plan.
+  int64_t entries = 0;
+  friend bool operator==(const WarmupWaitingRow&, const WarmupWaitingRow&) = default;
+};
+
 struct WarmupChange {
   WarmupStateRow state;                   // `revision` is that which was read; the stored one rises.
   std::optional<WarmupEventRow> event = {};
@@ -65,6 +80,12 @@ class WarmupStore {
   // The version of this plan: that of the same stages pinned before, else a new one of at least `version`.
   virtual absl::StatusOr<WarmupPlanRow> Pin(const WarmupPlanRow& plan, Instant now) = 0;
   virtual absl::StatusOr<std::vector<WarmupPlanRow>> Plans() = 0;
+  // Of all sources, as they stand.
+  virtual absl::StatusOr<std::vector<WarmupOpinionRow>> Opinions(Instant now) = 0;
+  // What waits at this scheduler, in place of what it said before. To be said again every few seconds.
+  virtual absl::Status SetWaiting(const std::string& scheduler, const std::vector<WarmupWaitingRow>& rows) = 0;
+  // Of all schedulers together.
+  virtual absl::StatusOr<std::vector<WarmupWaitingRow>> Waiting() = 0;
   // Newest first; `before` = 0 begins at the end. Empty source or provider = all.
   virtual absl::StatusOr<std::vector<WarmupEventRow>> History(const std::string& source, const std::string& provider, int64_t before,
                                                               int limit) = 0;

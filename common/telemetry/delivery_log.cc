@@ -82,6 +82,7 @@ void DeliveryLog::AppendLine(const DeliveryLine& line) {
   AppendWord(out, "tenant", line.tenant);
   AppendWord(out, "stream", line.stream);
   AppendWord(out, "campaign", line.campaign);
+  AppendWord(out, "traceparent", line.traceparent);
   AppendRecipient(out, line.recipient, options_.redact_recipients);
   AppendWord(out, "pool", line.pool);
   AppendWord(out, "source", line.source);

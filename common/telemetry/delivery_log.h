@@ -22,6 +22,7 @@ struct DeliveryLine {
   int64_t message = 0;
   int attempt = 0;
   std::string_view tenant = {}, stream = {}, campaign = {};
+  std::string_view traceparent = {};  // mail/trace_context.h
   std::string_view recipient = {};
   std::string_view pool = {}, source = {}, provider = {}, site = {};
   std::string_view mx_host = {}, mx_address = {};

@@ -226,6 +226,24 @@ void Metrics::AddComputed(std::string name, std::string help, std::function<doub
                         });
 }
 
+void Metrics::AddComputedGauges(std::string name, std::string help, std::vector<Label> labels,
+                                std::function<void(const Emit&)> read, size_t most_series) {
+  collector_->AddReader(
+      std::move(name), std::move(help), prometheus::MetricType::Gauge,
+      [labels = std::move(labels), read = std::move(read), most_series](prometheus::MetricFamily& out) {
+        read([&](std::initializer_list<std::string_view> values, double value) {
+          SLUICE_CHECK(values.size() == labels.size());
+          if (out.metric.size() >= most_series) return;
+          prometheus::ClientMetric series;
+          auto label = labels.begin();
+          for (const std::string_view text : values)
+            series.label.push_back({std::string(ToString(*label++)), std::string(text)});
+          series.gauge.value = value;
+          out.metric.push_back(std::move(series));
+        });
+      });
+}
+
 void Metrics::AddProcess(std::string_view version) {
   AddGauges("sluice_build_info", "Always 1; the label says which version runs.", {Label::kVersion}, 1)
       .With({version})

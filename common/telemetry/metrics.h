@@ -140,6 +140,11 @@ class Metrics {
                                    size_t most_series = 200);
   // Read at each scrape, on the scraper's thread.
   void AddComputed(std::string name, std::string help, std::function<double()> read);
+  // The same with labels: `read` calls `emit(values, value)` for each series, each combination of values once; what it emits beyond
+  // `most_series` is left out.
+  using Emit = std::function<void(std::initializer_list<std::string_view> values, double value)>;
+  void AddComputedGauges(std::string name, std::string help, std::vector<Label> labels,
+                         std::function<void(const Emit& emit)> read, size_t most_series = 1000);
   // Memory, CPU time and file descriptors of this process, and what it is built from.
   void AddProcess(std::string_view version);
 

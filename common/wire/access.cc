@@ -45,6 +45,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"AdminService/CreateApiKey", Role::kAdmin},
     {"AdminService/ListApiKeys", Role::kViewer},
     {"AdminService/RevokeApiKey", Role::kAdmin},
+    {"AdminService/LimitApiKey", Role::kAdmin},
     {"IntakeService/Handoff", Role::kIngest},
     {"IntakeService/CancelEntries", Role::kIngest},
     {"DispatchService/Control", Role::kEgress},

@@ -201,14 +201,28 @@ class App {
     feedback->callback([this] { run_ = [this] { return ReportFeedback(context_, file_); }; });
   }
 
+  void AddLimits(CLI::App* verb) {
+    const auto add = [&](const char* name, int64_t& value, const char* help) {
+      verb->add_option(name, value, help)->check(CLI::NonNegativeNumber);
+    };
+    add("--messages-per-second", key_.messages_per_second, "Submissions");
+    add("--bytes-per-second", key_.bytes_per_second, "Of requests");
+    add("--message-bytes", key_.message_bytes, "Largest content");
+  }
+
   void AddKeyVerbs() {
     CLI::App* key = app_.add_subcommand("key", "API keys of tenants");
     key->require_subcommand(1);
     key->fallthrough();
     CLI::App* create = key->add_subcommand("create", "Prints a new secret, once");
-    create->add_option("--tenant", tenant_, "As named in the policy")->required();
-    create->add_option("--label", label_, "What it is for");
-    create->callback([this] { run_ = [this] { return KeyCreate(context_, tenant_, label_); }; });
+    create->add_option("--tenant", key_.tenant, "As named in the policy")->required();
+    create->add_option("--label", key_.label, "What it is for");
+    AddLimits(create);
+    create->callback([this] { run_ = [this] { return KeyCreate(context_, key_); }; });
+    CLI::App* limit = key->add_subcommand("limit", "What a key may submit at each ingest; what is left out has no limit");
+    limit->add_option("id", key_.id, "As `key list` shows it")->required();
+    AddLimits(limit);
+    limit->callback([this] { run_ = [this] { return KeyLimit(context_, key_); }; });
     CLI::App* list = key->add_subcommand("list", "Keys, revoked ones included");
     list->add_option("--tenant", tenant_, "Only this tenant's");
     list->callback([this] { run_ = [this] { return KeyList(context_, tenant_); }; });
@@ -424,6 +438,7 @@ class App {
   CLI::App app_;
   Context context_;
   QueueOptions queue_;
+  KeyOptions key_;
   ApplyOptions apply_;
   SendOptions send_;
   SuppressionOptions suppression_;
@@ -436,7 +451,7 @@ class App {
   RollbackOptions rollback_;
   ExplainOptions explain_;
   ResumeOptions resume_;
-  std::string timeout_ = "30s", file_, length_, tenant_, label_, id_;
+  std::string timeout_ = "30s", file_, length_, tenant_, id_;
   int64_t revision_ = 0, from_ = 0;
   int limit_ = 20;
   std::function<int()> run_ = [] { return kUsage; };

@@ -128,6 +128,9 @@ absl::Status AdminClient::Call(const v1::RevokeApiKeyRequest& request,
                                v1::RevokeApiKeyResponse* response) {
   return Follow(&v1::AdminService::Stub::RevokeApiKey, request, response);
 }
+absl::Status AdminClient::Call(const v1::LimitApiKeyRequest& request, v1::LimitApiKeyResponse* response) {
+  return Follow(&v1::AdminService::Stub::LimitApiKey, request, response);
+}
 absl::Status AdminClient::Call(const v1::GetWarmupRequest& request, v1::GetWarmupResponse* response) {
   return Follow(&v1::AdminService::Stub::GetWarmup, request, response);
 }

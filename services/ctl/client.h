@@ -35,6 +35,7 @@ class AdminClient {
   absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response);
   absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response);
   absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response);
+  absl::Status Call(const v1::LimitApiKeyRequest& request, v1::LimitApiKeyResponse* response);
   absl::Status Call(const v1::GetWarmupRequest& request, v1::GetWarmupResponse* response);
   absl::Status Call(const v1::UpdateWarmupRequest& request, v1::UpdateWarmupResponse* response);
   absl::Status Call(const v1::ListWarmupEventsRequest& request, v1::ListWarmupEventsResponse* response);

@@ -36,7 +36,7 @@ std::string ScopeText(const v1::Match& scope) {
   add("domain", scope.domain());
   add("site", scope.site());
   add("sender_domain", scope.sender_domain());
-  return out;
+  return out.empty() ? "everything" : out;
 }
 
 // An order that is not true everywhere yet is not done.

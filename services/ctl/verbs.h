@@ -59,7 +59,13 @@ int Resume(const Context& context, const ResumeOptions& options);
 // What holds mail back now; with a scope only what names it.
 int Constraints(const Context& context, const ScopeOptions& scope);
 
-int KeyCreate(const Context& context, const std::string& tenant, const std::string& label);
+struct KeyOptions {
+  std::string id, tenant, label;
+  int64_t messages_per_second = 0, bytes_per_second = 0, message_bytes = 0;  // 0 = no limit.
+};
+int KeyCreate(const Context& context, const KeyOptions& options);
+// Puts these limits in place of the key's.
+int KeyLimit(const Context& context, const KeyOptions& options);
 int KeyList(const Context& context, const std::string& tenant);
 int KeyRevoke(const Context& context, const std::string& id);
 

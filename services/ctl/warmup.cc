@@ -19,6 +19,12 @@ std::string CapText(const v1::WarmupState& state) {
   return state.uncapped() ? "none" : Cat(state.cap());
 }
 
+// How many wait, and until about when.
+std::string WaitingText(const v1::WarmupState& state) {
+  if (state.waiting() == 0) return "-";
+  return Cat(state.waiting(), state.has_waits_until() ? Cat(", until about ", TimeText(true, state.waits_until())) : ", nobody knows until when");
+}
+
 std::string Judgement(const v1::WarmupState& state) {
   if (state.last_judgement().empty()) return state.state() == "cold" && !state.start().empty() ? Cat("starts ", state.start()) : "-";
   const std::string evidence = state.last_evidence().empty() ? "" : Cat(": ", state.last_evidence());
@@ -30,11 +36,11 @@ void Print(const Context& context, const google::protobuf::RepeatedPtrField<v1::
     context.io.out << "no source warms up\n";
     return;
   }
-  Table table({"SOURCE", "PROVIDER", "PLAN", "STAGE", "CAP TODAY", "USED", "ACCEPTED", "DEFERRED", "BOUNCED", "COMPLAINED", "WARM BY",
+  Table table({"SOURCE", "PROVIDER", "PLAN", "STAGE", "CAP TODAY", "USED", "ACCEPTED", "WAITING", "DEFERRED", "BOUNCED", "COMPLAINED", "WARM BY",
                "LAST JUDGEMENT"});
   for (const v1::WarmupState& state : states) {
     table.Add({state.source(), state.provider(), Cat(state.plan(), "@", state.plan_version()), StageText(state), CapText(state),
-               Cat(state.used()), Cat(state.accepted()), Cat(state.deferred()), Cat(state.bounced()), Cat(state.complained()),
+               Cat(state.used()), Cat(state.accepted()), WaitingText(state), Cat(state.deferred()), Cat(state.bounced()), Cat(state.complained()),
                TimeText(state.has_forecast_warm_at(), state.forecast_warm_at()).substr(0, 10), Judgement(state)});
   }
   table.Print(context.io.out);

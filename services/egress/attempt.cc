@@ -59,6 +59,7 @@ void LogAttempt(telemetry::DeliveryLog& log, const Entry& entry, const Report& r
              .tenant = entry.tenant.value(),
              .stream = entry.stream.value(),
              .campaign = entry.campaign.value(),
+             .traceparent = entry.traceparent,
              .recipient = entry.recipient,
              .pool = entry.pool.value(),
              .source = entry.source.value(),

@@ -82,6 +82,7 @@ asio::awaitable<bool> Connection::Open() {
   open_times_ = opened.times;
   host_ = std::move(opened.host);
   address_ = std::move(opened.address);
+  peer_ = opened.peer;
   session_ = std::move(opened.session);
   tls_plan_ = std::move(opened.tls_plan);
   co_return true;
@@ -107,7 +108,7 @@ bool Connection::MayServeMore() const {
       now.ehlo != then.ehlo || now.proxy != then.proxy || path_.WantedTls() != tls_mode_) {
     return false;
   }
-  return !path_.HasTooMany() && session_->transaction_count() < path_.MostMessages();
+  return !path_.HasTooMany(*peer_) && session_->transaction_count() < path_.MostMessages();
 }
 
 asio::awaitable<bool> Connection::Sign(Shipment& shipment) {

@@ -37,7 +37,7 @@ class Connection {
   void Abort(bool also_past_dot);
 
  private:
-  friend class Path;  // places in the idle lists
+  friend class Path;  // places in the idle lists, and the peer
 
   asio::awaitable<bool> Open();
   asio::awaitable<void> Serve();
@@ -77,6 +77,8 @@ class Connection {
   bool is_sending_ = false;
   bool is_aborted_ = false;
   std::array<ConnectionBudget::IdleList::iterator, 3> idle_places_{};  // as in Path::budgets_
+  ConnectionBudget* peer_ = nullptr;  // of those to this address; null until open
+  ConnectionBudget::IdleList::iterator peer_idle_place_{};
 };
 
 // Runs one connection of `path` to its end. The path outlives it.

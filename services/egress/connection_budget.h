@@ -1,5 +1,5 @@
-// How many connections some paths may have at once: those of an I/O thread, of a source, or those
-// that share limits. When it is used up, the connection that has been idle longest makes room, and
+// How many connections some paths may have at once: those of an I/O thread, of a source, those that
+// share limits, or those of a source to one address (peer_budgets.h). When it is used up, the connection that has been idle longest makes room, and
 // paths that got none are served as soon as one ends. Belongs to one thread.
 #pragma once
 
@@ -39,6 +39,7 @@ class ConnectionBudget {
   void RemoveIdle(IdleList::iterator place) { idle_.erase(place); }
 
   size_t used() const { return used_; }
+  bool is_blank() const { return used_ == 0 && wanting_.empty(); }
 
  private:
   size_t most_;

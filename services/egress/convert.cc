@@ -147,6 +147,7 @@ EntryPtr FromProto(v1::Release& release, std::shared_ptr<Session> session) {
   entry->stream = StreamName(std::move(*release.mutable_stream()));
   entry->campaign = CampaignName(std::move(*release.mutable_campaign()));
   entry->pool = PoolName(std::move(*release.mutable_pool()));
+  entry->traceparent = std::move(*release.mutable_traceparent());
   if (release.has_smart_host()) {
     auto host = std::make_shared<SmartHostPolicy>();
     host->name = release.smart_host().name();

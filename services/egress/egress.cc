@@ -99,8 +99,9 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
       parts_(std::move(parts)),
       metrics_(parts_.metrics),
       identity_(IdentityOf(options)),
-      // Two schedulers that change places may each use the whole credit for a moment.
-      custody_(parts_.clock, static_cast<size_t>(2 * options.credit_entries)),
+      // A scheduler lets it hold three times its credit, reports that are not settled among them; two that change places may each do
+      // so for a moment.
+      custody_(parts_.clock, static_cast<size_t>(6 * options.credit_entries)),
       trace_(parts_.clock),
       contents_(CacheOptions(options)),
       table_(ThreadCount(options)),

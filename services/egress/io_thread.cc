@@ -108,6 +108,7 @@ void IoThread::Tick(SteadyInstant now, Instant wall) {
     // Entries may wait for a pause, a ceiling or memory to end.
     for (auto& [site, path] : paths) {
       path->GiveBackExcess();
+      path->EndIdleExcess();
       path->Pump();
     }
     if (source->second.bound == nullptr && paths.empty() && source->second.groups.empty()) {
@@ -168,7 +169,8 @@ PathGroup& IoThread::GroupOf(Source& source, const Entry& entry) {
   std::unique_ptr<PathGroup>& group =
       source.groups[PathGroup::KeyOf(entry.provider, entry.site)];
   if (group == nullptr) {
-    group = std::make_unique<PathGroup>(around_, io_, entry.source, entry.provider, entry.site, *source.connections);
+    group = std::make_unique<PathGroup>(around_, io_, entry.source, entry.provider, entry.site, *source.connections,
+                                        *source.peers);
     group->Refresh(*source.bound, around_.clock.Now());
   }
   return *group;
@@ -179,7 +181,10 @@ void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
   for (BoundSourcePtr& bound : sources) {
     Source& source = sources_[bound->assigned.name.value()];
     source.bound = bound;
-    if (source.connections == nullptr) source.connections = std::make_unique<ConnectionBudget>(0);
+    if (source.connections == nullptr) {
+      source.connections = std::make_unique<ConnectionBudget>(0);
+      source.peers = std::make_unique<PeerBudgets>();
+    }
     for (auto& [key, group] : source.groups) group->Refresh(*bound, around_.clock.Now());
     for (auto& [site, path] : source.paths) path->UseSource(bound);
   }

@@ -55,6 +55,7 @@ class IoThread {
   struct Source {
     BoundSourcePtr bound;  // null: given up, waiting for its connections to end
     std::unique_ptr<ConnectionBudget> connections;
+    std::unique_ptr<PeerBudgets> peers;
     absl::flat_hash_map<std::string, std::unique_ptr<PathGroup>> groups;  // outlive the paths
     absl::flat_hash_map<std::string, std::unique_ptr<Path>> paths;  // by site and MX hosts
   };

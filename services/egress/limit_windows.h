@@ -26,6 +26,7 @@ class LimitWindows {
 
   SteadyInstant ConnectAt(SteadyInstant now) const { return connections_.ReadyAt(1, now); }
   void Connecting(SteadyInstant now) { connections_.Take(1, now); }
+  void NotConnecting() { connections_.Untake(1); }
 
   // How many entries may usefully be here: what can begin within the next moments. Absent = nothing limits it.
   std::optional<int64_t> Room() const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "egress/path.h"
 #include "egress/resolve.h"
 
 namespace sluice::egress {
@@ -56,6 +57,10 @@ class Opening {
 
   asio::awaitable<Progress> TryHost(const std::string& host);
   asio::awaitable<Progress> TryAddress(const std::string& host, asio::ip::address address);
+  asio::awaitable<void> OpenAt(const std::string& host, asio::ip::address address);
+  // Counts a connection to the address. False: it takes no more of ours.
+  bool TakePeer();
+  void GiveBackPeer();
   asio::awaitable<OpenResult> Open(const std::string& host, asio::ip::address address,
                                    TlsRequirement tls);
   // Empty answer when DANE does not apply to the host.
@@ -77,23 +82,25 @@ class Opening {
   const OpenRequest request_;
   OpenedSession result_;
   AddressAnswer addresses_;  // of the host that is tried
-  bool loops_here_ = false;
+  bool loops_here_ = false, is_full_here_ = false;
   std::optional<SmtpReply> loop_;
 };
 
 asio::awaitable<OpenedSession> Opening::Run() {
   size_t failed_count = 0;
-  bool has_skipped = false;
+  bool has_skipped = false, is_full = false;
   for (const std::string& host : request_.hosts) {
     if (failed_count == kMostHosts) break;
     if (book_.IsPaused(host, around_.clock.Steady())) {
       has_skipped = true;
       continue;
     }
-    loops_here_ = false;
+    loops_here_ = is_full_here_ = false;
     if (co_await TryHost(host) == Progress::kDone) co_return std::move(result_);
-    if (!loops_here_) ++failed_count;
+    is_full = is_full || is_full_here_;
+    if (!loops_here_ && !is_full_here_) ++failed_count;
   }
+  result_.is_peer_full = is_full;
   if (failed_count == 0 && !has_skipped && loop_.has_value()) {
     Note(Stage::kDns, *std::move(loop_));
   } else if (failed_count == 0) {
@@ -126,7 +133,7 @@ asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
     }
     if (result_.is_bind_failure) co_return Progress::kDone;
   }
-  if (loops_here_) co_return Progress::kNext;
+  if (loops_here_ || is_full_here_) co_return Progress::kNext;
   HostFailure failure{.stage = result_.stage, .reply = result_.reply, .address = result_.address};
   book_.Failed(host, std::move(failure), around_.clock.Steady());
   co_return Progress::kNext;
@@ -135,6 +142,27 @@ asio::awaitable<Opening::Progress> Opening::TryHost(const std::string& host) {
 asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
                                                        asio::ip::address address) {
   result_.address = address.to_string();
+  if (!TakePeer()) co_return Progress::kNext;
+  co_await OpenAt(host, address);
+  if (result_.session != nullptr) co_return Progress::kDone;
+  GiveBackPeer();
+  co_return Progress::kNext;
+}
+
+bool Opening::TakePeer() {
+  result_.peer = request_.peers->Take(result_.address, request_.most_per_address, *request_.path);
+  if (result_.peer != nullptr) return true;
+  is_full_here_ = true;
+  return false;
+}
+
+void Opening::GiveBackPeer() {
+  if (std::exchange(result_.peer, nullptr) == nullptr) return;
+  Path* wanting = request_.peers->GiveBack(result_.address);
+  if (wanting != nullptr && wanting != request_.path) wanting->PeerFreed();
+}
+
+asio::awaitable<void> Opening::OpenAt(const std::string& host, asio::ip::address address) {
   TlsRequirement requirement = RequirementNow(host);
   OpenResult opened = co_await Open(host, address, std::move(requirement));
   if (opened.session == nullptr && opened.tls_failure != TlsFailure::kNone) {
@@ -152,7 +180,6 @@ asio::awaitable<Opening::Progress> Opening::TryAddress(const std::string& host,
   Note(opened.outcome.stage, std::move(opened.outcome.reply));
   result_.times = opened.times;
   result_.session = std::move(opened.session);
-  co_return result_.session != nullptr ? Progress::kDone : Progress::kNext;
 }
 
 asio::awaitable<OpenResult> Opening::Open(const std::string& host, asio::ip::address address,

@@ -11,6 +11,7 @@
 #include <asio/awaitable.hpp>
 
 #include "egress/host_book.h"
+#include "egress/peer_budgets.h"
 #include "egress/surroundings.h"
 #include "egress/tls_plan.h"
 #include "net/smtp_session.h"
@@ -21,6 +22,9 @@ struct OpenedSession {
   std::unique_ptr<SmtpSession> session;  // null: why not is below
   std::string host, address;             // where it is open, or what was tried last
   bool is_bind_failure = false;          // the source is not on this host; `reply` tells
+  // An address takes no more connections of this source, and no other would do; the path will be told.
+  bool is_peer_full = false;
+  ConnectionBudget* peer = nullptr;      // what an open session holds of its address
   Stage stage = Stage::kConnect;
   SmtpReply reply;
   TlsPlan tls_plan;  // by which it was opened
@@ -36,6 +40,10 @@ struct OpenRequest {
   DomainTlsPtr tls;                            // may be null
   std::shared_ptr<const SmartHostPolicy> smart_host;  // null: the hosts are MX hosts
   int64_t connection = 0;  // its number in traces
+  // Connections at once from the source to one address. `peers` counts them for `path`.
+  size_t most_per_address = SIZE_MAX;
+  PeerBudgets* peers = nullptr;
+  Path* path = nullptr;
 };
 
 // `around` and `book` outlive the coroutine; it runs on the executor's only thread.

@@ -1,6 +1,7 @@
 #include "egress/path.h"
 
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "base/check.h"
@@ -32,6 +33,7 @@ Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& b
 Path::~Path() {
   SLUICE_CHECK(connections_.empty());
   for (ConnectionBudget* budget : budgets_) budget->Forget(*this);
+  group_.peers().Forget(*this);
   group_.Left(*this);
   CountReady(-static_cast<int64_t>(queue_.size()));
   around_.metrics.paths.Add(-1);
@@ -76,6 +78,7 @@ void Path::Pump() {
 }
 
 bool Path::MayOpen() const {
+  if (around_.clock.Steady() < full_until_) return false;
   const bool has_ceiling = ceiling_ != 0 && around_.clock.Steady() < ceiling_until_;
   if (has_ceiling && open_count_ + starting_count_ >= ceiling_) return false;
   // At first two at once, then as many more as are open: a host that does not answer is not
@@ -92,9 +95,12 @@ bool Path::TakeConnection() {
   return true;
 }
 
-bool Path::HasTooMany() const {
-  return std::any_of(budgets_.begin(), budgets_.end(),
-                     [](const ConnectionBudget* budget) { return budget->IsOver(); });
+size_t Path::MostPerAddress() const {
+  return static_cast<size_t>(std::max(limits().connections_per_address.value.value_or(INT_MAX), 1));
+}
+
+bool Path::HasTooMany(const ConnectionBudget& peer) const {
+  return peer.used() > MostPerAddress() || std::any_of(budgets_.begin(), budgets_.end(), [](const auto* b) { return b->IsOver(); });
 }
 
 void Path::WakeIdle(Connection& connection) {
@@ -133,7 +139,7 @@ void Path::Abort(bool also_past_dot) {
   for (Connection* connection : connections_) connection->Abort(also_past_dot);
 }
 
-std::optional<OpenRequest> Path::NextRequest() const {
+std::optional<OpenRequest> Path::NextRequest() {
   const Entry* next = queue_.Front();
   if (next == nullptr) return std::nullopt;
   OpenRequest request;
@@ -144,6 +150,9 @@ std::optional<OpenRequest> Path::NextRequest() const {
   request.smart_host = next->smart_host;
   request.connection = around_.trace.NextConnection();
   request.recipient_domain = next->recipient_domain();
+  request.most_per_address = MostPerAddress();
+  request.peers = &group_.peers();
+  request.path = this;
   return request;
 }
 
@@ -244,7 +253,17 @@ void Path::Opened(const OpenedSession&) {
   Pump();
 }
 
+void Path::PeerFreed() {
+  full_until_ = {};
+  Pump();
+}
+
 void Path::OpenFailed(const OpenedSession& opened) {
+  if (opened.is_peer_full) {
+    group_.NotConnecting();
+    full_until_ = around_.clock.Steady() + kFullFor;
+    return;
+  }
   around_.metrics.connections_opened.With({opened.is_bind_failure ? "bind_failed" : "failed"})
       .Add();
   if (opened.is_bind_failure) {
@@ -286,6 +305,7 @@ void Path::BecameIdle(Connection& connection) {
   for (size_t i = 0; i < budgets_.size(); ++i) {
     connection.idle_places_[i] = budgets_[i]->AddIdle(connection);
   }
+  connection.peer_idle_place_ = connection.peer_->AddIdle(connection);
   idle_.push_back(&connection);
 }
 
@@ -295,13 +315,21 @@ void Path::NoLongerIdle(Connection& connection) {
   for (size_t i = 0; i < budgets_.size(); ++i) {
     budgets_[i]->RemoveIdle(connection.idle_places_[i]);
   }
+  connection.peer_->RemoveIdle(connection.peer_idle_place_);
   std::erase(idle_, &connection);
+}
+
+void Path::EndIdleExcess() {
+  // It counts until it has ended: one a call.
+  const auto excess = std::find_if(idle_.begin(), idle_.end(), [this](const Connection* c) { return HasTooMany(*c->peer_); });
+  if (excess != idle_.end()) (*excess)->Retire();
 }
 
 void Path::Joined(Connection& connection) { connections_.push_back(&connection); }
 
 void Path::Left(Connection& connection, bool was_open) {
   std::erase(connections_, &connection);
+  if (connection.peer_ != nullptr) wanting_peer_ = group_.peers().GiveBack(connection.address_);
   --(was_open ? open_count_ : starting_count_);
   around_.metrics.connections.Add(-1);
 }
@@ -314,6 +342,7 @@ void Path::AfterLeft() {
     closing.reply = LocalReply({4, 3, 2}, "the source was given up");
     FailWaiting(closing);
   }
+  if (Path* freed = std::exchange(wanting_peer_, nullptr)) freed->PeerFreed();
   for (ConnectionBudget* budget : budgets_) {
     Path* wanting = budget->GiveBack();
     if (wanting != nullptr && wanting != this) wanting->Pump();

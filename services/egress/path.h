@@ -40,6 +40,8 @@ class Path {
   void Pump();
   // What its group's limits let wait nowhere near goes back, the last first.
   void GiveBackExcess();
+  // Idle connections to an address that now may have fewer end.
+  void EndIdleExcess();
   // Limits, name or address of the source have changed, or it is back: connections made as another
   // end after their transaction.
   void UseSource(BoundSourcePtr source);
@@ -60,15 +62,15 @@ class Path {
   bool is_closing() const { return is_closing_; }
   const EffectiveLimits& limits() const { return group_.limits(); }
   TlsMode WantedTls() const { return limits().tls.value.value_or(TlsMode::kOpportunistic); }
-  // There are more connections than may be: those that have nothing under way end.
-  bool HasTooMany() const;
+  // There are more connections than may be, or more to the address that `peer` counts: those that have nothing under way end.
+  bool HasTooMany(const ConnectionBudget& peer) const;
   const Surroundings& around() const { return around_; }
   asio::io_context& io() { return io_; }
   SignDesk& desk() { return desk_; }
   HostBook& book() { return book_; }
   AttemptCounters& counters() { return counters_; }
   // What a new connection is for: the entry that is next. Nothing when none waits.
-  std::optional<OpenRequest> NextRequest() const;
+  std::optional<OpenRequest> NextRequest();
   // What goes in the next transaction, rendered for this peer; empty when nothing waits. None of it
   // is begun.
   Shipment TakeNext(const Extensions& peer);
@@ -84,6 +86,8 @@ class Path {
   void LimitRecipients(size_t most);
   void Opened(const OpenedSession& opened);
   void OpenFailed(const OpenedSession& opened);
+  // An address that was full takes a connection again.
+  void PeerFreed();
   void BecameIdle(Connection& connection);
   void NoLongerIdle(Connection& connection);
   void WokeUp() { --waking_count_; }
@@ -96,6 +100,7 @@ class Path {
  private:
   static constexpr Duration kCeilingFor = std::chrono::seconds(60);
   static constexpr Duration kLearntFor = std::chrono::minutes(10);
+  static constexpr Duration kFullFor = std::chrono::seconds(1);
 
   // A number that the peer has shown to be its limit.
   struct Learnt {
@@ -108,6 +113,8 @@ class Path {
   };
 
   bool MayOpen() const;
+  // Connections at once to one address.
+  size_t MostPerAddress() const;
   bool TakeConnection();
   void WakeIdle(Connection& connection);
   void WakeAllIdle();
@@ -147,6 +154,9 @@ class Path {
   Learnt recipients_;         // of a transaction
   Learnt messages_;           // of a connection
   size_t closed_after_ = 0;  // messages on the connection that the peer ended last
+  // Every address was full; tried again when one is freed, at latest then.
+  SteadyInstant full_until_{};
+  Path* wanting_peer_ = nullptr;  // got what Left gave back; told by AfterLeft
   bool is_closing_ = false;
 };
 

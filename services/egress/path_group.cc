@@ -26,12 +26,13 @@ bool IsMuchOther(const std::optional<int64_t>& a, const std::optional<int64_t>& 
 }  // namespace
 
 PathGroup::PathGroup(const Surroundings& around, asio::io_context& io, SourceName source, Provider provider,
-                     SiteName site, ConnectionBudget& source_connections)
+                     SiteName site, ConnectionBudget& source_connections, PeerBudgets& peers)
     : around_(around),
       source_(std::move(source)),
       provider_(std::move(provider)),
       site_(HasLimitsPerSite(provider_.value()) ? std::move(site) : SiteName()),
       source_connections_(source_connections),
+      peers_(peers),
       timer_(std::in_place, io) {}
 
 // Whoever comes after it knows nothing of what it has told.
@@ -114,6 +115,8 @@ bool PathGroup::MayConnect(Path& path) {
 }
 
 void PathGroup::Connecting() { windows_.Connecting(around_.clock.Steady()); }
+
+void PathGroup::NotConnecting() { windows_.NotConnecting(); }
 
 bool PathGroup::CountsAnew(Instant started_at, std::string_view reply) {
   if (counted_.first == started_at && counted_.second == reply) return false;

@@ -16,6 +16,7 @@
 #include "egress/connection_budget.h"
 #include "egress/attempt.h"
 #include "egress/limit_windows.h"
+#include "egress/peer_budgets.h"
 #include "egress/surroundings.h"
 #include "policy/aimd.h"
 
@@ -23,9 +24,9 @@ namespace sluice::egress {
 
 class PathGroup {
  public:
-  // All but the names outlive it; `source_connections` is of the source as a whole.
+  // All but the names outlive it; `source_connections` and `peers` are of the source as a whole.
   PathGroup(const Surroundings& around, asio::io_context& io, SourceName source, Provider provider, SiteName site,
-            ConnectionBudget& source_connections);
+            ConnectionBudget& source_connections, PeerBudgets& peers);
   ~PathGroup();
   // The io_context ends before the group does, as coroutines that it holds refer to paths: what belongs to it goes first.
   void LeaveThread() { timer_.reset(); }
@@ -42,6 +43,7 @@ class PathGroup {
 
   ConnectionBudget& connections() { return connections_; }
   ConnectionBudget& source_connections() { return source_connections_; }
+  PeerBudgets& peers() { return peers_; }
 
   // Whether a message of `bytes` may begin now, `ahead` others being about to. When not, `path` is pumped as soon as it may.
   bool MayBegin(Path& path, size_t ahead, size_t bytes);
@@ -51,6 +53,8 @@ class PathGroup {
   // Whether a connection may be opened now; as MayBegin.
   bool MayConnect(Path& path);
   void Connecting();
+  // The last one was not opened after all: nobody was dialled.
+  void NotConnecting();
 
   // ---- what its attempts say ----
   // False for further recipients of a transaction that was answered as a whole.
@@ -89,6 +93,7 @@ class PathGroup {
   const Provider provider_;
   const SiteName site_;
   ConnectionBudget& source_connections_;
+  PeerBudgets& peers_;
   ConnectionBudget connections_{0};
   std::shared_ptr<const LimitBook> book_;
   EffectiveLimits limits_;

@@ -43,6 +43,7 @@ struct Entry {
   StreamName stream;
   CampaignName campaign;
   PoolName pool;
+  std::string traceparent;  // mail/trace_context.h; empty = none
 
   std::shared_ptr<Session> session;  // who lent it
   PinnedContent content;             // set before it reaches a ready queue

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ingest/stored_text.h"
+#include "mail/rate.h"
 
 namespace sluice::ingest {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 // When to come back after what passes by itself.
 constexpr Duration kBusyDelay = std::chrono::milliseconds(200);
 constexpr Duration kStoreDelay = std::chrono::seconds(1);
+constexpr Duration kQuotaDelay = std::chrono::seconds(1);
 constexpr Duration kDiskFullDelay = std::chrono::seconds(30);
 
 // The submissions of one request, until the last one has its outcome.
@@ -58,6 +60,31 @@ SubmitError Busy() {
               "too much is in flight for this tenant or this server: send it again a little later",
           .violations = {},
           .retry_after = kBusyDelay};
+}
+
+SubmitError OverRate(std::string_view key_id, const KeyBudgets::Refusal& refusal) {
+  return {.code = absl::StatusCode::kResourceExhausted,
+          .message = Cat("API key ", key_id, " is at its limit of ", refusal.per_second, " ", refusal.unit,
+                         " a second: send it again after the time given, or have the limit raised (`sluicectl key limit`)"),
+          .violations = {},
+          .retry_after = refusal.retry_after};
+}
+
+// Empty: it may be as large.
+std::optional<SubmitError> OverSize(const Directory::Key& key, size_t content_bytes) {
+  const int64_t most = key.limits.message_bytes;
+  if (most == 0 || content_bytes <= static_cast<size_t>(most)) return std::nullopt;
+  const std::string why = Cat("has ", content_bytes, " bytes, and API key ", key.id, " takes at most ", most,
+                              ": send a smaller message, or have the limit raised (`sluicectl key limit`)");
+  return SubmitError{.code = absl::StatusCode::kInvalidArgument, .message = Cat("content: ", why), .violations = {{"content", why}}};
+}
+
+SubmitError QuotaFull(const TenantPolicy& tenant) {
+  return {.code = absl::StatusCode::kResourceExhausted,
+          .message = Cat("tenant '", tenant.name, "' has as many recipients waiting as its `pending: ", CountText(*tenant.pending),
+                         "` of the policy allows, nothing was accepted: send it again when some have left, or have the limit raised"),
+          .violations = {},
+          .retry_after = kQuotaDelay};
 }
 
 SubmitError ToError(const absl::Status& status) {
@@ -115,12 +142,15 @@ std::variant<Accept::Admitted, SubmitError> Accept::Admit(const SecretHash& secr
                                                           size_t request_bytes,
                                                           size_t submissions) {
   std::shared_ptr<const Directory> directory = directory_.Get();
-  const TenantPolicy* tenant = directory->FindTenant(secret);
-  if (tenant == nullptr) return NotAdmitted();
+  const Directory::Caller caller = directory->Find(secret);
+  if (caller.tenant == nullptr) return NotAdmitted();
   std::optional<Ticket> ticket =
-      admission_.Admit(tenant->name, HeldBytes(request_bytes, submissions));
+      admission_.Admit(caller.tenant->name, HeldBytes(request_bytes, submissions));
   if (!ticket.has_value()) return Busy();
-  return Admitted{std::move(directory), tenant, *std::move(ticket)};
+  const auto refusal = budgets_.Take(caller.key->id, caller.key->limits, static_cast<int64_t>(submissions),
+                                     static_cast<int64_t>(request_bytes), clock_.Steady());
+  if (refusal.has_value()) return OverRate(caller.key->id, *refusal);
+  return Admitted{std::move(directory), caller, *std::move(ticket)};
 }
 
 SubmitError Accept::NotAdmitted() const {
@@ -151,13 +181,23 @@ void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissio
   std::vector<Accepting> accepting;
   accepting.reserve(submissions.size());
   for (size_t i = 0; i < submissions.size(); ++i) {
-    auto checked = CheckSubmission(submissions[i], *admitted.tenant, *admitted.directory,
+    if (auto over = OverSize(*admitted.caller.key, submissions[i].content.size())) {
+      frame->Refuse(i, *std::move(over));
+      continue;
+    }
+    auto checked = CheckSubmission(submissions[i], *admitted.caller.tenant, *admitted.directory,
                                    suppressions_, rules_, now, tokens_);
     if (auto* error = std::get_if<SubmitError>(&checked)) {
       frame->Refuse(i, std::move(*error));
       continue;
     }
     auto& good = std::get<CheckedSubmission>(checked);
+    const auto recipients = static_cast<int64_t>(good.message.recipients.size());
+    const TenantPolicy& tenant = *admitted.caller.tenant;
+    if (tenant.pending && !quota_.Take(tenant.name, *tenant.pending, recipients, now)) {
+      frame->Refuse(i, QuotaFull(tenant));
+      continue;
+    }
     frame->Expect(i, std::move(good.refused));
     accepting.push_back({std::move(good.message), frame, i});
   }

@@ -14,6 +14,8 @@
 #include "ingest/admission.h"
 #include "ingest/directory.h"
 #include "ingest/group_commit.h"
+#include "ingest/key_budgets.h"
+#include "ingest/pending_quota.h"
 #include "ingest/submission.h"
 #include "ingest/submit.h"
 
@@ -23,10 +25,11 @@ namespace sluice::ingest {
 class Accept {
  public:
   Accept(const DirectoryHolder& directory, const storage::SuppressionSet& suppressions,
-         Admission& admission, GroupCommit& commit, const SubmitRules& rules, const Clock& clock)
+         Admission& admission, PendingQuota& quota, GroupCommit& commit, const SubmitRules& rules, const Clock& clock)
       : directory_(directory),
         suppressions_(suppressions),
         admission_(admission),
+        quota_(quota),
         commit_(commit),
         rules_(rules),
         clock_(clock) {}
@@ -34,11 +37,11 @@ class Accept {
   // Whose request it is, and the room for it.
   struct Admitted {
     std::shared_ptr<const Directory> directory;
-    const TenantPolicy* tenant = nullptr;  // Lives as long as the directory.
+    Directory::Caller caller;  // Lives as long as the directory.
     Ticket ticket;
   };
   // Quick; to be asked before a request is queued anywhere. Errors: UNAUTHENTICATED,
-  // RESOURCE_EXHAUSTED.
+  // RESOURCE_EXHAUSTED: no room, or the key is at its rate.
   std::variant<Admitted, SubmitError> Admit(const SecretHash& secret, size_t request_bytes,
                                             size_t submissions);
   // The tenant of a key; nothing when the key is not valid.
@@ -57,10 +60,12 @@ class Accept {
   const DirectoryHolder& directory_;
   const storage::SuppressionSet& suppressions_;
   Admission& admission_;
+  PendingQuota& quota_;
   GroupCommit& commit_;
   const SubmitRules rules_;
   const Clock& clock_;
   MessageIdTokens tokens_;
+  KeyBudgets budgets_;
 };
 
 // What the store's answer means to the client. `refused` are the recipients left out before.

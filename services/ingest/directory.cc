@@ -12,11 +12,12 @@ SecretHash HashSecret(std::string_view secret) {
   return hash;
 }
 
-const TenantPolicy* Directory::FindTenant(const SecretHash& secret) const {
+Directory::Caller Directory::Find(const SecretHash& secret) const {
   const auto key = keys.find(secret);
-  if (key == keys.end()) return nullptr;
-  const auto tenant = tenants.find(key->second);
-  return tenant == tenants.end() ? nullptr : &tenant->second;
+  if (key == keys.end()) return {};
+  const auto tenant = tenants.find(key->second.tenant);
+  if (tenant == tenants.end()) return {};
+  return {.key = &key->second, .tenant = &tenant->second};
 }
 
 std::shared_ptr<const Directory> MakeDirectory(int64_t revision, const PolicyDocument& policy,
@@ -34,7 +35,7 @@ std::shared_ptr<const Directory> MakeDirectory(int64_t revision, const PolicyDoc
     SecretHash hash;
     if (key.revoked_at.has_value() || key.secret_hash.size() != hash.size()) continue;
     std::copy(key.secret_hash.begin(), key.secret_hash.end(), hash.begin());
-    directory->keys.emplace(hash, key.tenant);
+    directory->keys.emplace(hash, Directory::Key{.id = key.id, .tenant = key.tenant, .limits = key.limits});
   }
   return directory;
 }

@@ -30,12 +30,21 @@ struct Directory {
   std::unordered_map<std::string, StreamPolicy, StringHash, std::equal_to<>> streams;
   // Lower case; kept as tags.
   std::vector<std::string> tag_headers;
-  // Secret → tenant; revoked keys are absent.
-  std::map<SecretHash, std::string> keys;
+  struct Key {
+    std::string id, tenant;
+    storage::KeyLimits limits;
+  };
+  // Revoked keys are absent.
+  std::map<SecretHash, Key> keys;
 
-  // Null when the key is unknown, or its tenant is not in the policy. Lives as long as the
+  // Null when the key is unknown, or its tenant is not in the policy. Both live as long as the
   // directory.
-  const TenantPolicy* FindTenant(const SecretHash& secret) const;
+  struct Caller {
+    const Key* key = nullptr;
+    const TenantPolicy* tenant = nullptr;
+  };
+  Caller Find(const SecretHash& secret) const;
+  const TenantPolicy* FindTenant(const SecretHash& secret) const { return Find(secret).tenant; }
 };
 
 // Revoked keys are left out, and keys that are no SHA-256.

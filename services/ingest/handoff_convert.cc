@@ -30,6 +30,7 @@ void FillRecipient(AcceptedRecipient& recipient, v1::AcceptedRecipient& out) {
   out.set_address(std::move(recipient.address));
   out.set_domain(std::move(recipient.domain));
   out.set_engagement(recipient.engagement);
+  if (!recipient.traceparent.empty()) out.set_traceparent(std::move(recipient.traceparent));
   if (!recipient.merge_values_json.empty()) {
     for (auto& [name, value] : DecodeJsonMap(recipient.merge_values_json)) {
       (*out.mutable_merge_values())[name] = std::move(value);

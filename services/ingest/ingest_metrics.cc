@@ -32,7 +32,9 @@ IngestMetrics::IngestMetrics(telemetry::Metrics& metrics)
                                             {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000})),
       queries_(metrics.AddCounters("sluice_ingest_queries_total",
                                    "GetMessage, Cancel and Subscribe calls answered.",
-                                   {Label::kMethod, Label::kCode})) {}
+                                   {Label::kMethod, Label::kCode})),
+      malformed_traceparents_(metrics.AddCounter("sluice_ingest_malformed_traceparents_total",
+                                                 "Calls whose traceparent was ignored.")) {}
 
 void IngestMetrics::OnAnswered(std::string_view method, const std::vector<SubmitOutcome>& outcomes,
                                Duration took) {

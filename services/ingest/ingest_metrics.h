@@ -23,6 +23,7 @@ class IngestMetrics {
   void OnAnswered(std::string_view method, const std::vector<SubmitOutcome>& outcomes,
                   Duration took);
   void OnReceived(size_t bytes) { received_bytes_.Add(static_cast<int64_t>(bytes)); }
+  void OnMalformedTraceparent() { malformed_traceparents_.Add(); }
   void OnCommit(Duration took, size_t messages);
   void OnQuery(std::string_view method, std::string_view code);
 
@@ -41,6 +42,7 @@ class IngestMetrics {
   telemetry::Histogram& commit_seconds_;
   telemetry::Histogram& commit_messages_;
   telemetry::Family<telemetry::Counter>& queries_;
+  telemetry::Counter& malformed_traceparents_;
 };
 
 }  // namespace sluice::ingest

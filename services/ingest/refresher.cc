@@ -1,5 +1,6 @@
 #include "ingest/refresher.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -76,6 +77,8 @@ absl::Status Refresher::RefreshDirectory() {
   }
   ASSIGN_OR_RETURN(const std::vector<storage::ApiKey> keys, sources_.keys.LoadAll());
   if (sources_.follow_suppressions != nullptr) RETURN_IF_ERROR(sources_.follow_suppressions());
+  const bool has_quota = std::any_of(policy_.tenants.begin(), policy_.tenants.end(), [](const auto& t) { return t.pending.has_value(); });
+  if (has_quota && sources_.follow_pending != nullptr) RETURN_IF_ERROR(sources_.follow_pending());
   directory_.Set(MakeDirectory(revision_, policy_, keys));
   return absl::OkStatus();
 }

@@ -32,6 +32,8 @@ class Refresher {
     std::function<absl::StatusOr<PolicyDocument>(std::string_view json)> parse_policy;
     // Brings the suppressions in memory up to date; nobody is admitted before this worked once.
     std::function<absl::Status()> follow_suppressions = nullptr;
+    // Brings what is known of waiting entries up to date; only where a tenant has a quota of them.
+    std::function<absl::Status()> follow_pending = nullptr;
     // What must hold of the database before anything is taken, such as a synchronous standby.
     std::function<absl::Status()> check_database = nullptr;
     // Says that this process acts on `revision` and on everything committed before `acted_at` (database's clock).

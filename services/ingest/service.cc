@@ -23,6 +23,7 @@
 #include "storage/connection_pool.h"
 #include "storage/feedback_intake.h"
 #include "storage/node_store.h"
+#include "storage/pending_store.h"
 #include "storage/suppression_store.h"
 #include "wire/policy_convert.h"
 #include "wire/server.h"
@@ -72,6 +73,11 @@ class Ingest {
              .parse_policy = wire::PolicyDocumentFromJson,
              .follow_suppressions =
                  [this] { return suppressions_.Follow(*suppression_store_, clock_.Steady()); },
+             .follow_pending = [this]() -> absl::Status {
+               ASSIGN_OR_RETURN(storage::Pending pending, pending_->Sum());
+               quota_.Counted(std::move(pending));
+               return absl::OkStatus();
+             },
              .check_database = settings.require_sync_standby
                                    ? std::function<absl::Status()>([this] { return storage::CheckSyncStandby(pool_); })
                                    : nullptr,
@@ -88,7 +94,7 @@ class Ingest {
             CommitOptions(settings, metrics_),
             [this] { return storage::OpenAcceptWriter(connection_, clock_.Now()); },
             [this](CommittedBatch batch) { handoff_.Offer(std::move(batch)); }, clock_, log_),
-        accept_(directory_, suppressions_, admission_, commit_,
+        accept_(directory_, suppressions_, admission_, quota_, commit_,
                 {.content_bytes = Megabytes(settings.content_mb),
                  .normalise_line_ends = settings.normalise_line_ends,
                  .allow_address_literals = settings.allow_address_literals},
@@ -187,12 +193,14 @@ class Ingest {
   std::unique_ptr<storage::FeedbackStore> feedback_store_ = storage::MakeFeedbackStore(pool_);
   std::unique_ptr<storage::SuppressionStore> suppression_store_ =
       storage::MakeSuppressionStore(pool_);
+  std::unique_ptr<storage::PendingStore> pending_ = storage::MakePendingStore(pool_);
   storage::SuppressionSet suppressions_;
   DirectoryHolder directory_;
   Refresher refresher_;
   Handoff handoff_;
   CancelClient cancel_;
   Admission admission_;
+  PendingQuota quota_;
   GroupCommit commit_;
   Accept accept_;
   Lookup lookup_;

@@ -48,6 +48,8 @@ struct SubmissionRequest {
   std::string_view list_unsubscribe_url;
   int16_t dsn_return = 0;  // 0 not given, 1 full, 2 headers.
   std::string_view dsn_envelope_id;
+  // Of the call, well-formed; empty = none. No part of the content: a retry may have another one.
+  std::string_view traceparent = {};
 };
 
 // What is wrong with which field of the request, and how to mend it (google.rpc.BadRequest).

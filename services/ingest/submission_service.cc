@@ -9,6 +9,7 @@
 #include "ingest/decode.h"
 #include "ingest/event_convert.h"
 #include "ingest/submit_stream.h"
+#include "ingest/traceparent.h"
 #include "mail/limits.h"
 #include "sluice/v1/submission.grpc.pb.h"
 #include "wire/peer.h"
@@ -55,8 +56,9 @@ class Face final : public SubmissionFace, public v1::SubmissionService::Callback
     }
     const auto ticket =
         std::make_shared<Accept::Admitted>(std::get<Accept::Admitted>(std::move(admitted)));
-    parts_.workers.Post([this, request, ticket, answer] {
-      const SubmissionRequest submission = Decode(request->submission());
+    parts_.workers.Post([this, request, ticket, answer, traceparent = TraceparentOf(*context, parts_.metrics)] {
+      SubmissionRequest submission = Decode(request->submission());
+      submission.traceparent = traceparent;
       parts_.accept.Run(std::move(*ticket), {&submission, 1}, answer);
     });
     return reactor;
@@ -64,7 +66,7 @@ class Face final : public SubmissionFace, public v1::SubmissionService::Callback
 
   grpc::ServerBidiReactor<v1::SubmitStreamRequest, v1::SubmitStreamResponse>* SubmitStream(
       grpc::CallbackServerContext* context) override {
-    return ingest::SubmitStream::Start(parts_, streams_, SecretOf(*context));
+    return ingest::SubmitStream::Start(parts_, streams_, SecretOf(*context), TraceparentOf(*context, parts_.metrics));
   }
 
   grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context,

@@ -10,6 +10,7 @@
 #include "ingest/stored_text.h"
 #include "ingest/violations.h"
 #include "mail/content.h"
+#include "mail/trace_context.h"
 #include "smtp/token.h"
 #include "smtp/verp.h"
 
@@ -56,6 +57,22 @@ std::string TagLines(const std::vector<Tag>& tags) {
   return lines;
 }
 
+Pairs::const_iterator FindTrace(const Pairs& metadata) {
+  return std::find_if(metadata.begin(), metadata.end(), [](const auto& pair) { return pair.first == kTraceparent; });
+}
+
+// The call's trace context stands in where the submission has none of its own.
+Pairs WithTrace(const SubmissionRequest& request) {
+  Pairs out = request.metadata;
+  if (!request.traceparent.empty() && FindTrace(out) == out.end()) out.emplace_back(kTraceparent, request.traceparent);
+  return out;
+}
+
+std::string TraceIn(const Pairs& metadata) {
+  const auto found = FindTrace(metadata);
+  return found == metadata.end() ? "" : ParseTraceparent(found->second).value_or("");
+}
+
 // The good recipients; the others get a verdict.
 class Recipients {
  public:
@@ -66,7 +83,9 @@ class Recipients {
         suppressions_(suppressions),
         literals_(rules.allow_address_literals ? AddressLiterals::kAllow
                                                : AddressLiterals::kRefuse),
-        common_metadata_(EncodeJsonMap(request.metadata)) {}
+        metadata_(WithTrace(request)),
+        common_metadata_(EncodeJsonMap(metadata_)),
+        common_trace_(TraceIn(metadata_)) {}
 
   CheckedSubmission Check() && {
     CheckedSubmission checked;
@@ -88,9 +107,13 @@ class Recipients {
     if (request_.recipients.size() > 1 && !seen_.insert(address->ToString()).second) {
       return refuse("duplicate", "the address stands earlier in the list: one of them is enough");
     }
-    std::string metadata = recipient.metadata.empty()
-                               ? common_metadata_
-                               : EncodeJsonMap(Overlay(request_.metadata, recipient.metadata));
+    std::string metadata = common_metadata_;
+    std::string traceparent = common_trace_;
+    if (!recipient.metadata.empty()) {
+      const Pairs own = Overlay(metadata_, recipient.metadata);
+      metadata = EncodeJsonMap(own);
+      traceparent = TraceIn(own);
+    }
     if (suppressions_.Contains(tenant_.name, address->ToString())) {
       // Its event is told all the same.
       checked.message.suppressed.push_back({.address = address->ToString(),
@@ -106,14 +129,16 @@ class Recipients {
          .metadata_json = std::move(metadata),
          .merge_values_json = request_.merge ? EncodeJsonMap(recipient.merge_values) : "",
          .engagement = static_cast<int16_t>(recipient.engagement),
-         .dsn_notify = recipient.dsn_notify});
+         .dsn_notify = recipient.dsn_notify,
+         .traceparent = std::move(traceparent)});
   }
 
   const SubmissionRequest& request_;
   const TenantPolicy& tenant_;
   const storage::SuppressionSet& suppressions_;
   AddressLiterals literals_;
-  std::string common_metadata_;
+  const Pairs metadata_;
+  const std::string common_metadata_, common_trace_;
   std::unordered_set<std::string> seen_;
 };
 

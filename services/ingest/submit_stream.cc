@@ -47,8 +47,8 @@ void StreamRegistry::EndAll() {
 }
 
 SubmitStream* SubmitStream::Start(const SubmissionParts& parts, StreamRegistry& registry,
-                                  const SecretHash& secret) {
-  const std::shared_ptr<SubmitStream> stream(new SubmitStream(parts, registry, secret));
+                                  const SecretHash& secret, std::string traceparent) {
+  const std::shared_ptr<SubmitStream> stream(new SubmitStream(parts, registry, secret, std::move(traceparent)));
   stream->self_ = stream;
   registry.Add(*stream);
   if (!parts.accept.TenantOf(secret).has_value()) stream->End(ToStatus(parts.accept.NotAdmitted()));
@@ -105,6 +105,7 @@ void SubmitStream::Process(const std::shared_ptr<Frame>& frame, Accept::Admitted
   submissions.reserve(static_cast<size_t>(frame->request.submissions_size()));
   for (const v1::Submission& submission : frame->request.submissions())
     submissions.push_back(Decode(submission));
+  for (SubmissionRequest& submission : submissions) submission.traceparent = traceparent_;
   // Its submissions are needed no longer than Run takes; id and size are.
   auto rest = std::make_shared<Frame>();
   rest->request.set_frame_id(frame->request.frame_id());

@@ -44,7 +44,7 @@ class SubmitStream final
  public:
   // The reactor keeps itself until gRPC is done with it.
   static SubmitStream* Start(const SubmissionParts& parts, StreamRegistry& registry,
-                             const SecretHash& secret);
+                             const SecretHash& secret, std::string traceparent);
 
   void End(const absl::Status& status);
 
@@ -55,8 +55,9 @@ class SubmitStream final
     SteadyInstant read_at{};
   };
 
-  SubmitStream(const SubmissionParts& parts, StreamRegistry& registry, const SecretHash& secret)
-      : parts_(parts), registry_(registry), secret_(secret) {}
+  SubmitStream(const SubmissionParts& parts, StreamRegistry& registry, const SecretHash& secret,
+               std::string traceparent)
+      : parts_(parts), registry_(registry), secret_(secret), traceparent_(std::move(traceparent)) {}
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -74,6 +75,7 @@ class SubmitStream final
   const SubmissionParts parts_;
   StreamRegistry& registry_;
   const SecretHash secret_;
+  const std::string traceparent_;
   std::shared_ptr<SubmitStream>
       self_;  // Until OnDone; frames under way hold their own. Only Start and OnDone touch it.
 

@@ -1,6 +1,7 @@
 #include "ingest/violations.h"
 
 #include "base/text.h"
+#include "mail/utf8.h"
 
 namespace sluice::ingest {
 namespace {
@@ -18,7 +19,7 @@ void Violations::Add(std::string field, std::string description) {
     return;
   }
   if (description.size() > kMostDescription)
-    description = Cat(description.substr(0, kMostDescription), "…");
+    description = Cat(Utf8Prefix(description, kMostDescription), "…");
   violations_.push_back({std::move(field), std::move(description)});
 }
 

@@ -10,9 +10,12 @@ namespace {
 constexpr std::string_view kOther = "other";
 // Grants end this long before their day does, so that an RCPT command arrives within it; a twentieth of a test's short day.
 constexpr Duration kMargin = std::chrono::seconds(2);
+// An answer that grants nothing is believed so long at least, whatever clocks and rounding say.
+constexpr Duration kBreath = std::chrono::milliseconds(10);
 
 PacedCap PaceOf(const storage::LedgerPace& row) {
-  return {.cap = row.cap, .used = row.used, .opens_at = row.opens_at, .closes_at = row.closes_at};
+  return {.cap = row.cap, .used = row.used, .opens_at = row.opens_at, .closes_at = row.closes_at,
+          .stopped_until = row.stopped_until};
 }
 
 bool IsEmpty(const storage::LedgerCounts& c) {
@@ -33,70 +36,68 @@ void AddTo(storage::LedgerCounts& to, const storage::LedgerCounts& from) {
 
 }  // namespace
 
-std::vector<uint16_t> Allowances::Set(std::vector<WarmingSource> sources, const storage::LedgerDay& day) {
+std::vector<uint16_t> Allowances::Set(const std::vector<WarmingSource>& sources, const storage::LedgerDay& day) {
+  static const std::vector<WarmupColumn> kUnknown = {{.provider = std::string(kOther)}};
   day_ = day;
+  for (Account& account : accounts_) account.is_ours = false;
+  warming_.assign(warming_.size(), false);
   std::vector<uint16_t> lowered;
-  if (Update(sources, lowered)) return lowered;
-  for (Account& account : accounts_) {
-    GiveUp(account);
-    CountsOf(account, 0);
-  }
-  accounts_.clear();
-  by_source_.clear();
-  by_provider_.clear();
-  asked_.clear();
-  for (WarmingSource& source : sources) {
-    if (by_source_.size() <= source.source) by_source_.resize(source.source + size_t{1});
+  for (const WarmingSource& source : sources) {
+    if (warming_.size() <= source.source) warming_.resize(source.source + size_t{1});
+    warming_[source.source] = true;
     const bool is_known = !source.columns.empty();
-    if (!is_known) source.columns.push_back({.provider = std::string(kOther)});
-    for (WarmupColumn& column : source.columns) {
-      by_source_[source.source].push_back(accounts_.size());
-      Account& account = accounts_.emplace_back();
-      account.address = source.address;
-      account.column = std::move(column.provider);
-      account.source = source.source;
-      account.needs_grants = column.needs_grants;
-      account.lowered = column.lowered;
-      account.is_known = is_known;
-    }
-  }
-  return lowered;
-}
-
-// True when the accounts are those of `sources`: they take the new facts and keep what they hold.
-bool Allowances::Update(const std::vector<WarmingSource>& sources, std::vector<uint16_t>& lowered) {
-  size_t at = 0;
-  for (const WarmingSource& source : sources) {
-    for (const WarmupColumn& column : source.columns) {
-      if (at >= accounts_.size()) return false;
-      const Account& account = accounts_[at++];
-      if (account.source != source.source || account.address != source.address || account.column != column.provider) return false;
-    }
-    if (source.columns.empty()) return false;
-  }
-  if (at != accounts_.size()) return false;
-  at = 0;
-  for (const WarmingSource& source : sources) {
     bool is_lowered = false;
-    for (const WarmupColumn& column : source.columns) {
-      Account& account = accounts_[at++];
-      account.needs_grants = column.needs_grants;
-      if (column.lowered <= account.lowered) continue;
-      account.lowered = column.lowered;
-      account.none_until = {};
+    for (const WarmupColumn& column : is_known ? source.columns : kUnknown) {
+      Account& account = AccountFor(source, column.provider);
+      if (!Adopt(account, column, is_known)) continue;
       GiveUp(account);
       is_lowered = true;
     }
     if (is_lowered) lowered.push_back(source.source);
   }
-  return true;
+  by_provider_.clear();
+  for (Account& account : accounts_) {
+    account.providers.clear();
+    if (!account.is_ours) GiveUp(account);
+  }
+  return lowered;
 }
 
-void Allowances::GiveUp(Account& account) {
-  if (account.held <= 0) return;
-  CountsOf(account, account.grant.day).returned += account.held;
-  account.held = 0;
+Allowances::Account& Allowances::AccountFor(const WarmingSource& source, std::string_view column) {
+  if (by_source_.size() <= source.source) by_source_.resize(source.source + size_t{1});
+  std::vector<uint32_t>& mine = by_source_[source.source];
+  const auto found = std::find_if(mine.begin(), mine.end(), [&](uint32_t i) {
+    return accounts_[i].address == source.address && accounts_[i].column == column;
+  });
+  if (found != mine.end()) return accounts_[*found];
+  mine.push_back(static_cast<uint32_t>(accounts_.size()));
+  Account& account = accounts_.emplace_back();
+  account.address = source.address;
+  account.column = column;
+  account.source = source.source;
+  return account;
 }
+
+// True when what it holds is to be given up.
+bool Allowances::Adopt(Account& account, const WarmupColumn& column, bool is_known) {
+  const bool is_new = account.lowered < 0;
+  const bool is_lowered = !is_new && column.lowered > account.lowered;
+  if (is_lowered || (account.is_stopped && !column.is_stopped)) account.none_until = {};
+  account.is_ours = true;
+  account.is_known = is_known;
+  account.needs_grants = column.needs_grants;
+  account.is_stopped = column.is_stopped;
+  account.lowered = std::max(account.lowered, column.lowered);
+  return is_lowered;
+}
+
+void Allowances::Return(Account& account, int64_t day, int64_t count) {
+  if (count <= 0) return;
+  CountsOf(account, day).returned += count;
+  has_returns_ = true;
+}
+
+void Allowances::GiveUp(Account& account) { Return(account, account.grant.day, std::exchange(account.held, 0)); }
 
 storage::LedgerCounts& Allowances::CountsOf(Account& account, int64_t day) {
   if (account.counts.day != day) {
@@ -106,69 +107,85 @@ storage::LedgerCounts& Allowances::CountsOf(Account& account, int64_t day) {
   return account.counts;
 }
 
-const Allowances::Account* Allowances::Find(uint16_t source, uint32_t provider) const {
+Allowances::Account* Allowances::Find(uint16_t source, uint32_t provider) {
   const auto it = by_provider_.find(Key(source, provider));
   return it == by_provider_.end() ? nullptr : &accounts_[it->second];
 }
 
 Allowances::Account* Allowances::Find(uint16_t source, uint32_t provider, std::string_view name) {
   if (!IsWarming(source)) return nullptr;
-  const auto [it, is_new] = by_provider_.try_emplace(Key(source, provider), 0);
-  if (is_new) {
-    const std::vector<size_t>& mine = by_source_[source];
-    const auto find = [&](std::string_view column) {
-      return std::find_if(mine.begin(), mine.end(), [&](size_t i) { return accounts_[i].column == column; });
-    };
-    auto found = find(name);
-    if (found == mine.end()) found = find(kOther);
-    it->second = found == mine.end() ? mine.front() : *found;
-    accounts_[it->second].providers.push_back(provider);
+  if (Account* known = Find(source, provider)) return known;
+  uint32_t at = kNoAccount;
+  for (const uint32_t i : by_source_[source]) {
+    const Account& account = accounts_[i];
+    if (!account.is_ours) continue;
+    if (account.column == name) {
+      at = i;
+      break;
+    }
+    if (at == kNoAccount || account.column == kOther) at = i;
   }
-  return &accounts_[it->second];
+  by_provider_[Key(source, provider)] = at;
+  accounts_[at].providers.push_back(provider);
+  return &accounts_[at];
+}
+
+uint32_t Allowances::AccountOf(uint16_t source, uint32_t provider, std::string_view name) {
+  return Find(source, provider, name) == nullptr ? kNoAccount : by_provider_.at(Key(source, provider));
 }
 
 Allowance Allowances::Look(uint16_t source, uint32_t provider, std::string_view name, Instant now) {
-  Account* account = Find(source, provider, name);
+  const Account* account = Find(source, provider, name);
   if (account == nullptr || !account->needs_grants) return Allowance::kFree;
-  if (!account->is_known) return Allowance::kNone;
-  account->is_wanted = true;
+  if (!account->is_known || account->is_stopped) return Allowance::kNone;
   if (account->held > 0 && now < account->grant.not_after) return Allowance::kReady;
   if (now < account->none_until) return Allowance::kNone;
+  return account->waiting_since && now - *account->waiting_since >= kPatience ? Allowance::kNone : Allowance::kAsking;
+}
+
+void Allowances::Want(uint16_t source, uint32_t provider, Instant now) {
+  Account* account = Find(source, provider);
+  if (account == nullptr) return;
+  account->is_wanted = true;
   if (!account->waiting_since) account->waiting_since = now;
-  return now - *account->waiting_since < kPatience ? Allowance::kAsking : Allowance::kNone;
 }
 
 Grant Allowances::Take(uint16_t source, uint32_t provider, Instant now) {
   const auto it = by_provider_.find(Key(source, provider));
-  if (it == by_provider_.end()) return {};
+  if (it == by_provider_.end() || !IsWarming(source)) return {};
   Account& account = accounts_[it->second];
-  if (!account.needs_grants) return {};
+  Grant grant{.account = it->second};
+  if (!account.needs_grants) return grant;
+  grant.day = account.grant.day;
+  grant.not_after = account.grant.not_after;
   --account.held;
   account.used_at = now;
-  return account.grant;
+  // Where grants come by the dozen, the next are there before these are gone.
+  if (account.chunk > 1 && account.held * 2 < account.chunk) account.is_wanted = true;
+  return grant;
 }
 
-void Allowances::Conclude(uint16_t source, uint32_t provider, int64_t grant_day, const storage::LedgerCounts& counts, Instant now) {
-  const auto it = by_provider_.find(Key(source, provider));
-  if (it == by_provider_.end()) return;
-  Account& account = accounts_[it->second];
-  storage::LedgerCounts& row = CountsOf(account, grant_day != 0 ? grant_day : day_.day);
-  AddTo(row, counts);
+void Allowances::Conclude(uint32_t number, int64_t grant_day, const storage::LedgerCounts& counts, Instant now) {
+  if (number == kNoAccount) return;
+  Account& account = accounts_[number];
+  AddTo(CountsOf(account, grant_day != 0 ? grant_day : day_.day), counts);
   if (grant_day == 0 || counts.attempted > 0) return;
   if (account.held > 0 && account.grant.day == grant_day && now < account.grant.not_after) {
     ++account.held;
   } else {
-    ++row.returned;
+    Return(account, grant_day, 1);
   }
 }
 
-bool Allowances::WantsMore(Account& account, Instant now) {
+bool Allowances::WantsMore(Account& account, Instant now, Waits waits) {
   if (account.held > 0 && (now >= account.grant.not_after || now - account.used_at >= kIdle)) GiveUp(account);
-  if (!account.needs_grants || !account.is_wanted || now < account.none_until) return false;
-  return account.held * 2 < account.chunk;
+  if (!account.is_ours || !account.is_known || !account.needs_grants || account.is_stopped || now < account.none_until) return false;
+  if (account.held * 2 >= account.chunk) return false;
+  return account.is_wanted || std::any_of(account.providers.begin(), account.providers.end(),
+                                          [&](uint32_t provider) { return waits(account.source, provider); });
 }
 
-std::vector<storage::GrantRequest> Allowances::TakeRequests(Instant now) {
+std::vector<storage::GrantRequest> Allowances::TakeRequests(Instant now, Waits waits) {
   if (asked_at_.has_value() || accounts_.empty()) return {};
   requests_.clear();
   asked_.clear();
@@ -177,33 +194,34 @@ std::vector<storage::GrantRequest> Allowances::TakeRequests(Instant now) {
   for (size_t i = 0; i < accounts_.size() && requests_.size() < kMostRequests; ++i) {
     const size_t at = (ask_from_ + i) % accounts_.size();
     Account& account = accounts_[at];
-    if (!WantsMore(account, now)) continue;
+    if (!WantsMore(account, now, waits)) continue;
     account.is_wanted = false;
-    asked_.push_back(at);
+    asked_.push_back(static_cast<uint32_t>(at));
     requests_.push_back({.address = account.address, .provider = account.column, .wanted = account.chunk - account.held});
   }
   if (!requests_.empty()) asked_at_ = now;
   return requests_;
 }
 
-bool Allowances::Receive(Account& account, const storage::Granted& granted, const storage::LedgerDay& day, Instant now) {
+bool Allowances::Receive(Account& account, int64_t wanted, const storage::Granted& granted, const storage::LedgerDay& day, Instant now) {
   account.waiting_since.reset();
-  // The database's clock is read after we asked, so its times come no later on ours than this.
-  const auto ours = [&](Instant at) { return *asked_at_ + (at - day.now); };
   if (!granted.is_open) {
     account.none_until = now + kAskAgain;
-    account.is_wanted = true;
     return false;
   }
+  // The database's clock is read after we asked, so its times come no later on ours than this.
+  const auto ours = [&](Instant at) { return *asked_at_ + (at - day.now); };
   account.chunk = std::min(DrawChunk(granted.provider.cap), DrawChunk(granted.total.cap));
-  if (granted.count < account.chunk) {
-    account.is_wanted = true;
-    const auto next = NextGrantAt(PaceOf(granted.provider), day.now);
-    const auto next_total = NextGrantAt(PaceOf(granted.total), day.now);
-    // Used up: a cap is not raised within its day, but what others give back is there again.
-    account.none_until = next && next_total ? ours(std::max(*next, *next_total)) : now + kAskAgain;
-  }
+  const auto next = NextGrantAt(PaceOf(granted.provider), day.now);
+  const auto next_total = NextGrantAt(PaceOf(granted.total), day.now);
+  // Used up: a cap is not raised within its day, but what others give back is there again.
+  account.none_until = next && next_total ? ours(std::max(*next, *next_total)) : now + kAskAgain;
+  if (granted.count < wanted) account.none_until = std::clamp<Instant>(account.none_until, now + kBreath, now + kAskAtLatest);
   if (granted.count <= 0) return false;
+  if (!account.is_ours || account.is_stopped) {
+    Return(account, day.day, granted.count);
+    return false;
+  }
   if (account.held > 0 && account.grant.day != day.day) GiveUp(account);
   const Duration margin = std::min<Duration>(kMargin, (day.ends_at - day.starts_at) / 20);
   account.grant = {.day = day.day, .not_after = ours(day.ends_at) - margin};
@@ -214,15 +232,8 @@ bool Allowances::Receive(Account& account, const storage::Granted& granted, cons
 
 bool Allowances::OnDrawn(const storage::GrantAnswer& answer, Instant now) {
   bool any = false;
-  for (size_t i = 0; i < answer.grants.size() && i < requests_.size(); ++i) {
-    if (i < asked_.size()) {
-      any = Receive(accounts_[asked_[i]], answer.grants[i], answer.day, now) || any;
-    } else if (answer.grants[i].count > 0) {
-      ready_counts_.push_back({.day = answer.day.day,
-                               .address = requests_[i].address,
-                               .provider = requests_[i].provider,
-                               .returned = answer.grants[i].count});
-    }
+  for (size_t i = 0; i < answer.grants.size() && i < asked_.size(); ++i) {
+    any = Receive(accounts_[asked_[i]], requests_[i].wanted, answer.grants[i], answer.day, now) || any;
   }
   asked_at_.reset();
   return any;
@@ -232,7 +243,7 @@ void Allowances::OnDrawFailed(Instant now) {
   // Nobody knows what the ledger would say now: what is held stops, too. It counts as spent unless the day lasts to give it back.
   for (Account& account : accounts_) {
     if (!account.needs_grants) continue;
-    account.is_wanted = account.is_wanted || account.waiting_since.has_value();
+    account.is_wanted = false;
     account.waiting_since.reset();
     account.none_until = now + kAskAgain;
     GiveUp(account);
@@ -241,8 +252,9 @@ void Allowances::OnDrawFailed(Instant now) {
 }
 
 std::vector<storage::LedgerCounts> Allowances::TakeCounts(Instant now, bool all) {
-  if (!all && now - recorded_at_ < kRecordEvery) return {};
+  if (!all && now - recorded_at_ < (has_returns_ ? kReturnEvery : kRecordEvery)) return {};
   recorded_at_ = now;
+  has_returns_ = false;
   for (Account& account : accounts_) CountsOf(account, 0);
   return std::exchange(ready_counts_, {});
 }

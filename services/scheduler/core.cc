@@ -74,6 +74,7 @@ void Core::DropShard(int shard) {
   if (it->second.loading) --loading_shards_;
   shards_.erase(it);
   watermarks_.ForgetShard(shard);
+  pending_.ForgetShard(shard);
   for (Sweep& sweep : sweeps_) sweep.shards.erase(shard);
   std::vector<int64_t> gone;
   for (const auto& [id, flight] : in_flight_) {
@@ -97,11 +98,7 @@ void Core::DropShard(int shard) {
   std::erase_if(unsettled_, [&](const Unsettled& item) {
     if (static_cast<int>(item.settlement.entry_id >> 56) != shard) return false;
     EndSwept(item, false);
-    if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
-      Egress& egress = fleet_.egress(item.egress);
-      egress.out.not_owned.push_back(item.report_number);
-      egress.acks.Done(item.report_number);
-    }
+    EndReport(item, false);
     return true;
   });
 }
@@ -194,6 +191,19 @@ std::vector<int> Core::LoadedShards() const {
   return loaded;
 }
 
+std::vector<storage::ShardPending> Core::Pending(const std::vector<std::string>& tenants) {
+  std::vector<storage::ShardPending> rows;
+  if (clock_.Steady() >= lease_until_) return rows;
+  for (const auto& [shard, state] : shards_) {
+    if (state.loading) continue;
+    rows.push_back({.shard = shard, .epoch = state.epoch});
+    for (const std::string& tenant : tenants) {
+      rows.push_back({.shard = shard, .epoch = state.epoch, .tenant = tenant, .entries = pending_.Of(shard, names_.Number(tenant))});
+    }
+  }
+  return rows;
+}
+
 // ---- policy and sources -------------------------------------------------------------------------
 
 std::vector<uint32_t> Core::SmartHostSites(const PolicyDocument& policy) {
@@ -262,6 +272,7 @@ bool Core::Turn() {
   CheckSilence(steady);
   bool more = FileDue(now);
   SweepExpired(now);
+  TakeCensus(steady);
   if (constraint_ends_at_ && *constraint_ends_at_ <= now) LetGo(now);
   if (trickles_at_ && *trickles_at_ <= now) WakeTrickles(now);
   more = RefileStale(now) || more;
@@ -342,10 +353,12 @@ CoreSnapshot Core::Snapshot() const {
   out.content_bytes = contents_.bytes();
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
-  out.warmup_waiting = flows_.WarmupWaiting();
+  flows_.ForEachWarmupWaiting([&](uint32_t, uint32_t, int64_t entries) { out.warmup_waiting += entries; });
   out.held = held_count_;
   out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;
+  out.queue = queue_depths_;
+  out.constraints = ConstraintCounts();
   const SteadyInstant steady = clock_.Steady();
   out.releasing = !handing_over_ && steady < lease_until_ && awaited_egresses_.empty();
   for (const auto& [shard, state] : shards_) out.shards.push_back(shard);

@@ -31,6 +31,7 @@
 #include "policy/retry_schedule.h"
 #include "policy/routing.h"
 #include "scheduler/calendar.h"
+#include "scheduler/census.h"
 #include "scheduler/content_store.h"
 #include "scheduler/control/warmup_book.h"
 #include "scheduler/core_metrics.h"
@@ -42,6 +43,7 @@
 #include "scheduler/flows.h"
 #include "scheduler/lookups.h"
 #include "scheduler/names.h"
+#include "scheduler/pending_counts.h"
 #include "scheduler/pools.h"
 #include "scheduler/sweep.h"
 #include "scheduler/families.h"
@@ -82,6 +84,8 @@ struct CoreSnapshot {
   int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0, kept_back = 0;
   int64_t warmup_waiting = 0;
   int64_t policy_revision = 0;
+  QueueDepths queue;  // Null: not counted yet.
+  std::vector<std::pair<ConstraintCause, int64_t>> constraints;  // In force.
   std::vector<int> shards;
   bool releasing = false;
   struct EgressState {
@@ -166,6 +170,8 @@ class Core {
   void SetAssignments(const std::vector<AssignedTo>& assignments);
   // Where the sources that warm up stand, and the ledger's day. Those of the policy that are not among them may send nothing.
   void SetWarmup(std::vector<WarmupBook::View> sources, const storage::LedgerDay& day);
+  // What waits for an allowance, by whom it waits for: where several may send it, an equal share for each.
+  std::vector<storage::WarmupWaitingRow> WarmupWaiting();
   void OnDrawn(const absl::StatusOr<storage::GrantAnswer>& answer);
   // Nothing was recorded: again later.
   void OnRecordFailed(std::vector<storage::LedgerCounts> counts) { allowances_.OnRecordFailed(std::move(counts)); }
@@ -176,6 +182,8 @@ class Core {
   void StopSweep(int64_t operation);
   SweepProgress ProgressOf(int64_t operation) const;
   std::vector<int> LoadedShards() const;
+  // Entries of these tenants in each shard that is loaded and surely owned, and a row of no tenant for the shard; without times.
+  std::vector<storage::ShardPending> Pending(const std::vector<std::string>& tenants);
 
   // After each round of inputs, and at least every 50 ms. True when there is more to release at once.
   bool Turn();
@@ -217,6 +225,7 @@ class Core {
     EgressNumber egress = kNoEgress;
     uint64_t session = 0;
     int64_t report_number = 0;  // 0 = not from a report.
+    std::optional<uint32_t> tenant = {};  // Whose share of the egress's credit the report takes until then.
     int64_t operation = 0;      // 0 = of none.
     bool is_note = false;       // Only the row changes: the entry goes on where it is.
     bool moves_on = false;      // To the overflow of its pool.
@@ -238,6 +247,8 @@ class Core {
   std::vector<uint32_t> SmartHostSites(const PolicyDocument& policy);
 
   // core_intake.cc
+  // kNoSlot: it was known.
+  Slot AddEntry(const Entry& entry);
   void AddHanded(HandedMessage& message);
   void AddLoaded(const LoadedRow& row);
   uint32_t FactsOf(std::string_view tenant, std::string_view stream, std::string_view campaign,
@@ -268,6 +279,10 @@ class Core {
   void ApplySweep(Sweep& sweep, Slot slot, Instant now, bool recall = true);
   void SettleSwept(Sweep& sweep, Slot slot, Instant now);
   void EndSwept(const Unsettled& item, bool committed);
+
+  // core_census.cc
+  void TakeCensus(SteadyInstant steady);
+  std::vector<std::pair<ConstraintCause, int64_t>> ConstraintCounts() const;
 
   // core_release.cc
   bool Release(Instant now);
@@ -322,10 +337,11 @@ class Core {
   bool HoldsFlow(const FlowKey& key, Instant now) const;
   bool HoldsEntry(const Entry& entry, const FlowKey& key, Instant now) const;
   bool HoldsSource(const Entry& entry, const FlowKey& key, uint32_t pool, uint16_t source, Instant now) const;
+  // A member of `pool` sends by another address family than `source`.
+  bool HasOtherFamily(uint32_t pool, const std::string& source) const;
   // Its address family does not do for this entry.
-  bool HasIpv4Member(uint32_t pool) const;
   bool IsWrongFamily(const Entry& entry, uint32_t site, uint32_t pool, uint16_t source, Instant now) const;
-  // Learns from an attempt that found no IPv6 address. True: a source with the other family can take the entry at once.
+  // Learns from an attempt that found no address of its source's family. True: a source with the other family can take the entry at once.
   bool LearnFamily(const AttemptReport& report, const InFlight& flight, Instant now);
   void KeepBack(Slot slot);
   // Lets what constraints held try again.
@@ -355,7 +371,8 @@ class Core {
   // Takes over the last event numbers; answers the shards whose lease is another's.
   absl::flat_hash_set<int> KeepNumbers(const storage::SettleResult& result);
   void Settled(const Unsettled& item);
-  void Acknowledge(const Unsettled& item);
+  // Its egress may forget the report, or keeps it for the shard's next owner.
+  void EndReport(const Unsettled& item, bool is_owned);
   void PutUnsettled(Unsettled item);
   storage::Settlement FromReport(const AttemptReport& report, const InFlight* flight, Instant now) const;
 
@@ -379,6 +396,7 @@ class Core {
   FactsTable facts_;
   Parts parts_;
   EntryIndex index_;
+  PendingCounts pending_;
   Calendar calendar_;
   ProviderCatalogue catalogue_;
   Domains domains_;
@@ -400,6 +418,8 @@ class Core {
   EntryList to_file_;    // Of both: to be filed anew, some each turn.
   int64_t unrouted_count_ = 0, held_count_ = 0, kept_back_count_ = 0;
   Slot sweep_at_ = 0;
+  Census census_;
+  QueueDepths queue_depths_;
 
   int64_t policy_revision_ = -1;
   std::optional<RoutingTable> routing_;
@@ -408,6 +428,7 @@ class Core {
   std::vector<ProviderRule> providers_;
   int64_t constraint_generation_ = -1;
   Suspensions suspensions_;
+  std::vector<std::pair<ConstraintCause, std::optional<Instant>>> constraint_ends_;  // Of all there are.
   // When the next attempt may pass, of each constraint with a trickle.
   absl::flat_hash_map<int64_t, Instant> trickle_at_;
   std::optional<Instant> trickles_at_;  // The first of them.

@@ -15,6 +15,8 @@ constexpr auto kTryAgain = std::chrono::seconds(1);
 void Core::SetConstraints(int64_t generation, std::vector<Constraint> constraints) {
   const Instant now = clock_.Now();
   constraint_generation_ = generation;
+  constraint_ends_.clear();
+  for (const Constraint& constraint : constraints) constraint_ends_.emplace_back(constraint.cause, constraint.until);
   Suspensions changed(std::move(constraints));
   if (changed.all() == suspensions_.all()) return;
   suspensions_ = std::move(changed);
@@ -131,25 +133,25 @@ void Core::WakeTrickles(Instant now) {
 
 bool Core::IsWrongFamily(const Entry& entry, uint32_t site, uint32_t pool, uint16_t source, Instant now) const {
   const std::string& name = fleet_.sources()[source].name;
-  if (!families_.IsIpv6(name)) return false;
   const Site& of = domains_.site(site);
   if (families_.IsForbidden(name, of.provider, of.name, domains_.Name(entry.domain))) return true;
   // Without a member that could, the attempt says what is wrong, as any other failure.
-  return families_.LacksIpv6(site, now) && HasIpv4Member(pool);
+  return families_.Lacks(site, name, now) && HasOtherFamily(pool, name);
 }
 
-bool Core::HasIpv4Member(uint32_t pool) const {
+bool Core::HasOtherFamily(uint32_t pool, const std::string& source) const {
+  const bool is_ipv6 = families_.IsIpv6(source);
   for (const Pools::Member& member : pools_.members(pool)) {
-    if (member.weight > 0 && !families_.IsIpv6(fleet_.sources()[member.source].name)) return true;
+    if (member.weight > 0 && families_.IsIpv6(fleet_.sources()[member.source].name) != is_ipv6) return true;
   }
   return false;
 }
 
 bool Core::LearnFamily(const AttemptReport& report, const InFlight& flight, Instant now) {
   if (report.stage != "dns" || report.enhanced_status != "4.4.4") return false;
-  if (!families_.has_ipv6() || !families_.IsIpv6(report.source)) return false;
-  families_.FoundNone(flight.site, now);
-  return HasIpv4Member(flight.pool);
+  if (!families_.has_ipv6()) return false;
+  families_.FoundNone(flight.site, report.source, now);
+  return HasOtherFamily(flight.pool, report.source);
 }
 
 void Core::KeepBack(Slot slot) {

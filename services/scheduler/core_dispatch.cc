@@ -40,6 +40,7 @@ Core::Session Core::OnEgressConnected(const EgressHello& hello, std::shared_ptr<
   egress.inventory_complete = false;
   egress.inventory.clear();
   egress.acks = ReportAcks();
+  egress.ForgetReported();
   egress.out = DeliverBatch();
   fleet_.ForgetRooms(number);
   // The same name with a new incarnation: the old process is gone (one process a name), and with it what it held.
@@ -210,7 +211,7 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
   }
   contents_.Detach(flight.message_id);
   if (flight.probe) --egress.probes;
-  if (const auto it = egress.by_tenant.find(flight.tenant); --it->second == 0) egress.by_tenant.erase(it);
+  egress.LetGo(flight.tenant);
   domains_.EndFlight(flight.site);
   Path& path = fleet_.path(flight.source, flight.site);
   if (path.in_flight > 0) --path.in_flight;

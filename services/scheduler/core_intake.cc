@@ -60,6 +60,12 @@ Core::HandoffAnswer Core::OnHandoff(std::vector<HandedBatch> batches) {
   return answer;
 }
 
+Slot Core::AddEntry(const Entry& entry) {
+  const Slot slot = index_.Add(entry);
+  if (slot != kNoSlot) pending_.Add(entry.id, facts_[entry.facts].tenant, 1);
+  return slot;
+}
+
 void Core::AddHanded(HandedMessage& message) {
   const Instant now = clock_.Now();
   const uint32_t facts = FactsOf(message.tenant, message.stream, message.campaign,
@@ -79,7 +85,7 @@ void Core::AddHanded(HandedMessage& message) {
     entry.recipient_index = Bits<10>(entry.id - message.message_id) & 0x3ff;
     entry.priority = Bits<2>(message.priority) & 0x3;
     entry.engagement = Bits<7>(recipient.engagement) & 0x7f;
-    const Slot slot = index_.Add(entry);
+    const Slot slot = AddEntry(entry);
     if (slot == kNoSlot) continue;
     if (keep) contents_.Keep(entry.id, message.message_id, std::move(recipient.payload), message.content);
     if (due) {
@@ -107,7 +113,7 @@ void Core::AddLoaded(const LoadedRow& row) {
   entry.priority = Bits<2>(row.priority) & 0x3;
   entry.engagement = Bits<7>(row.engagement) & 0x7f;
   if (!row.last_source.empty()) entry.last_source = fleet_.SourceOf(row.last_source);
-  const Slot slot = index_.Add(entry);
+  const Slot slot = AddEntry(entry);
   if (slot == kNoSlot) return;
   if (const auto flight = in_flight_.find(row.id); flight != in_flight_.end()) {
     // An egress has named it in its inventory: it is being sent.

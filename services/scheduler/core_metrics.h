@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "telemetry/metrics.h"
+
 namespace sluice::scheduler {
 
 struct CoreMetrics {
@@ -14,6 +16,7 @@ struct CoreMetrics {
   Counter superseded{0}, late_deliveries{0}, suppressed{0};
   Counter handed_batches{0}, repeated_batches{0}, tailed_batches{0};
   Counter settle_transactions{0}, settle_failures{0};
+  telemetry::Histogram* warmup_wait = nullptr;  // None: nobody asks.
   static void Add(Counter& counter, int64_t n = 1) { counter.fetch_add(n, std::memory_order_relaxed); }
 };
 

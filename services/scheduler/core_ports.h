@@ -8,6 +8,7 @@
 
 #include "scheduler/types.h"
 #include "scheduler/watermarks.h"
+#include "storage/pending_store.h"
 #include "storage/queue_store.h"
 #include "storage/warmup_ledger.h"
 

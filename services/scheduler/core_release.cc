@@ -98,7 +98,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
   Egress& egress = fleet_.egress(fleet_.source(source).egress);
   ++egress.in_flight;
   if (entry.crashes >= kSuspectCrashes) egress.suspect = entry.id;
-  ++egress.by_tenant[key.tenant];
+  egress.Hold(key.tenant);
   Path& path = fleet_.path(source, key.site);
   ++path.in_flight;
   domains_.AddFlight(key.site);
@@ -118,6 +118,9 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
             .message_id = entry.message_id(),
             .grant = allowances_.Take(source, domains_.site(key.site).provider_number, clock_.Now()),
             .probe = !path.proven};
+  if (flight.grant.day != 0 && metrics_.warmup_wait != nullptr) {
+    metrics_.warmup_wait->Observe(std::max(Duration::zero(), clock_.Now() - FromTicks(entry.due)));
+  }
   flight.trickled = UseTrickles(entry, key, choice, clock_.Now());
   CoreMetrics::Add(metrics_.released);
   EntryPayload payload;

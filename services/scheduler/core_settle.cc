@@ -110,6 +110,10 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     item.moves_on = !is_final && MovesOn(flight, report);
     FinishFlight(report.entry_id, flight);
     in_flight_.erase(report.entry_id);
+    if (flight.source != kNoSource) {
+      item.tenant = flight.tenant;
+      egress.Reported(flight.tenant);
+    }
   }
   if (unloaded) {
     if (is_final && ended_unloaded_.size() < kMostEndedUnloaded) ended_unloaded_.insert(report.entry_id);
@@ -206,16 +210,12 @@ void Core::OnSettled(const storage::SettleResult& result) {
     if (lost.contains(shard) || !shards_.contains(shard)) {
       // Not written: the next owner will hear of it.
       EndSwept(item, false);
-      if (item.report_number > 0 && IsCurrent({item.egress, item.session})) {
-        Egress& egress = fleet_.egress(item.egress);
-        egress.out.not_owned.push_back(item.report_number);
-        egress.acks.Done(item.report_number);
-      }
+      EndReport(item, false);
       continue;
     }
     Settled(item);
     EndSwept(item, true);
-    Acknowledge(item);
+    EndReport(item, true);
   }
   if (!lost.empty()) OnShardsLost({lost.begin(), lost.end()});
   for (const int64_t id : result.missing) {
@@ -224,9 +224,12 @@ void Core::OnSettled(const storage::SettleResult& result) {
   oldest_unsettled_ = clock_.Steady();
 }
 
-void Core::Acknowledge(const Unsettled& item) {
+void Core::EndReport(const Unsettled& item, bool is_owned) {
   if (item.report_number == 0 || !IsCurrent({item.egress, item.session})) return;
-  fleet_.egress(item.egress).acks.Done(item.report_number);
+  Egress& egress = fleet_.egress(item.egress);
+  if (!is_owned) egress.out.not_owned.push_back(item.report_number);
+  egress.acks.Done(item.report_number);
+  if (item.tenant) egress.Settled(*item.tenant);
 }
 
 void Core::Settled(const Unsettled& item) {
@@ -239,6 +242,7 @@ void Core::Settled(const Unsettled& item) {
     case Change::kNone:
       return;
     case Change::kEnd:
+      pending_.Add(entry.id, facts_[entry.facts].tenant, -1);
       index_.End(slot);
       return;
     case Change::kMove: {

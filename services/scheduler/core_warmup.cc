@@ -1,6 +1,7 @@
 // Warming sources in the core: grants are drawn before anything leaves by them, what became of each is counted, and mail waits for
 // an allowance only where nobody else may send it.
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "scheduler/core.h"
@@ -29,7 +30,7 @@ void Core::SetWarmup(std::vector<WarmupBook::View> sources, const storage::Ledge
   for (const WarmupBook::View& view : warmup_) {
     warming.push_back({.source = fleet_.SourceOf(view.source), .address = view.address, .columns = view.columns});
   }
-  for (const uint16_t source : allowances_.Set(std::move(warming), day)) {
+  for (const uint16_t source : allowances_.Set(warming, day)) {
     Egress& egress = fleet_.egress(fleet_.source(source).egress);
     if (fleet_.CanSend(source)) egress.port->SendRecall(0, fleet_.source(source).name, {});
     log_.Info("warmup_recalled", {{"source", fleet_.source(source).name}});
@@ -82,19 +83,49 @@ bool Core::WakeWarmed(Instant now) {
 }
 
 void Core::AskLedger(Instant now) {
-  if (auto requests = allowances_.TakeRequests(now); !requests.empty()) ports_.Draw(std::move(requests));
+  const auto waits = [&](uint16_t source, uint32_t provider) {
+    bool any = false;
+    if (!fleet_.CanSend(source)) return any;
+    pools_.ForEachWith(source, [&](uint32_t pool) { any = any || flows_.WaitsForWarmup(pool, provider); });
+    return any;
+  };
+  if (auto requests = allowances_.TakeRequests(now, waits); !requests.empty()) ports_.Draw(std::move(requests));
   const bool last = handing_over_ && in_flight_.empty();
   if (auto counts = allowances_.TakeCounts(now, last); !counts.empty()) ports_.Record(std::move(counts));
 }
 
+std::vector<storage::WarmupWaitingRow> Core::WarmupWaiting() {
+  std::map<std::pair<std::string, std::string>, int64_t> sums;
+  flows_.ForEachWarmupWaiting([&](uint32_t pool, uint32_t provider, int64_t entries) {
+    std::vector<uint32_t> accounts;
+    for (const Pools::Member& member : pools_.members(pool)) {
+      const uint32_t account = allowances_.AccountOf(member.source, provider, {});
+      if (member.weight > 0 && account != kNoAccount) accounts.push_back(account);
+    }
+    for (size_t i = 0; i < accounts.size(); ++i) {
+      const int64_t rest = entries % static_cast<int64_t>(accounts.size());
+      const int64_t share = entries / static_cast<int64_t>(accounts.size()) + (static_cast<int64_t>(i) < rest ? 1 : 0);
+      if (share > 0) sums[{allowances_.address(accounts[i]), allowances_.column(accounts[i])}] += share;
+    }
+  });
+  std::vector<storage::WarmupWaitingRow> rows;
+  for (const auto& [key, entries] : sums) rows.push_back({.address = key.first, .provider = key.second, .entries = entries});
+  return rows;
+}
+
 void Core::ReturnGrant(InFlight& flight) {
-  if (flight.source == kNoSource || flight.grant.day == 0) return;
-  allowances_.Conclude(flight.source, flight.provider, flight.grant.day, {}, clock_.Now());
+  if (flight.grant.day == 0) return;
+  allowances_.Conclude(flight.grant.account, flight.grant.day, {}, clock_.Now());
   flight.grant = {};
 }
 
 void Core::ConcludeGrant(const InFlight& flight, const AttemptReport& report) {
-  if (flight.source == kNoSource || !allowances_.IsWarming(flight.source)) return;
+  if (flight.source == kNoSource) return;
+  // What an inventory named was given out by somebody else: its grant is spent, its outcome counts today.
+  const uint32_t account = flight.grant.account != kNoAccount
+                               ? flight.grant.account
+                               : allowances_.AccountOf(flight.source, flight.provider, domains_.site(flight.site).provider);
+  if (account == kNoAccount) return;
   storage::LedgerCounts counts;
   if (report.rcpt_sent) {
     counts.attempted = 1;
@@ -105,7 +136,7 @@ void Core::ConcludeGrant(const InFlight& flight, const AttemptReport& report) {
   }
   // A refusal at connect or greeting says the same of the address.
   counts.blocked = report.disposition != kDelivered && IsBlock(report.reply_class) ? 1 : 0;
-  allowances_.Conclude(flight.source, flight.provider, flight.grant.day, counts, clock_.Now());
+  allowances_.Conclude(account, flight.grant.day, counts, clock_.Now());
 }
 
 bool Core::MovesOn(const InFlight& flight, const AttemptReport& report) const {

@@ -94,6 +94,7 @@ void AddRelease(ReleasedEntry& entry, v1::Release& out) {
   if (entry.one_rcpt) out.set_one_rcpt(true);
   for (auto& [name, value] : entry.payload.merge_values) (*out.mutable_merge_values())[name] = std::move(value);
   for (const int notify : entry.payload.dsn_notify) out.add_dsn_notify(notify);
+  if (!entry.payload.traceparent.empty()) out.set_traceparent(std::move(entry.payload.traceparent));
   out.set_tenant(std::move(entry.tenant));
   out.set_stream(std::move(entry.stream));
   out.set_campaign(std::move(entry.campaign));
@@ -269,6 +270,7 @@ HandedBatch FromProto(v1::AcceptedBatch& batch) {
       added.payload.recipient = std::move(*recipient.mutable_address());
       for (const auto& [name, value] : recipient.merge_values()) added.payload.merge_values.emplace_back(name, value);
       added.payload.dsn_notify.assign(recipient.dsn_notify().begin(), recipient.dsn_notify().end());
+      added.payload.traceparent = std::move(*recipient.mutable_traceparent());
       added.engagement = recipient.engagement();
     }
   }

@@ -31,14 +31,14 @@ bool Families::IsForbidden(const std::string& source, std::string_view provider,
   return limits.ipv6.value == Ipv6Mode::kNever;
 }
 
-void Families::FoundNone(uint32_t site, Instant now) {
+void Families::FoundNone(uint32_t site, const std::string& source, Instant now) {
   if (learnt_.size() >= kMostLearnt) absl::erase_if(learnt_, [now](const auto& item) { return item.second <= now; });
   // Still full: another attempt will find out again.
-  if (learnt_.size() < kMostLearnt) learnt_[site] = now + kLearntFor;
+  if (learnt_.size() < kMostLearnt) learnt_[{site, IsIpv6(source)}] = now + kLearntFor;
 }
 
-bool Families::LacksIpv6(uint32_t site, Instant now) const {
-  const auto found = learnt_.find(site);
+bool Families::Lacks(uint32_t site, const std::string& source, Instant now) const {
+  const auto found = learnt_.find({site, IsIpv6(source)});
   return found != learnt_.end() && now < found->second;
 }
 

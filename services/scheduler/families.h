@@ -1,10 +1,11 @@
-// Which sources cannot take mail somewhere because of their address family: IPv6 ones where a rule says `ipv6: never`, and where a
-// site turned out to have no IPv6 address.
+// Which sources cannot take mail somewhere because of their address family: IPv6 ones where a rule says `ipv6: never`, and those of
+// a family of which a site turned out to have no address.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -27,15 +28,16 @@ class Families {
   // `source` is one by IPv6, and a rule keeps it from these.
   bool IsForbidden(const std::string& source, std::string_view provider, std::string_view site, std::string_view domain) const;
 
-  // An attempt by IPv6 found no address of `site`.
-  void FoundNone(uint32_t site, Instant now);
-  bool LacksIpv6(uint32_t site, Instant now) const;
+  // An attempt by `source` found no address of its family at `site`.
+  void FoundNone(uint32_t site, const std::string& source, Instant now);
+  // `site` is known to have no address of `source`'s family.
+  bool Lacks(uint32_t site, const std::string& source, Instant now) const;
 
  private:
   ShapingTable rules_;
   bool sees_domains_ = false;
   absl::flat_hash_map<std::string, std::vector<std::string>> ipv6_sources_;  // Their pools.
-  absl::flat_hash_map<uint32_t, Instant> learnt_;                            // Until when, by site.
+  absl::flat_hash_map<std::pair<uint32_t, bool>, Instant> learnt_;           // Until when, by site and whether it lacks IPv6.
 };
 
 }  // namespace sluice::scheduler

@@ -79,14 +79,34 @@ struct Egress {
     int64_t bytes = 0;
   };
   absl::flat_hash_map<int64_t, SentContent> contents;  // By message id.
-  absl::flat_hash_map<uint32_t, int64_t> by_tenant;    // In flight.
+  absl::flat_hash_map<uint32_t, int64_t> by_tenant;    // In flight or reported: what it holds.
   int64_t probes = 0;                                  // In flight on paths that have yet to deliver.
+  int64_t reported = 0;                                // Reports of this connection that are not settled.
+  absl::flat_hash_map<uint32_t, int64_t> reported_by_tenant;  // Part of by_tenant.
 
   bool connected() const { return port != nullptr; }
   bool HasCredit() const {
-    return connected() && reconciled && !draining && in_flight < credit_entries && in_flight_bytes < credit_bytes;
+    return connected() && reconciled && !draining && free_credit() > 0 && in_flight_bytes < credit_bytes;
   }
-  int64_t free_credit() const { return credit_entries - in_flight; }
+  // It keeps a report until that is settled: what is in flight and what is reported must fit into what it holds.
+  static constexpr int64_t kHeldPart = 3;
+  int64_t free_credit() const { return std::min(credit_entries - in_flight, kHeldPart * credit_entries - in_flight - reported); }
+  void Hold(uint32_t tenant) { ++by_tenant[tenant]; }
+  void LetGo(uint32_t tenant) {
+    if (const auto it = by_tenant.find(tenant); it != by_tenant.end() && --it->second == 0) by_tenant.erase(it);
+  }
+  void Reported(uint32_t tenant) {
+    Hold(tenant);
+    ++reported;
+    ++reported_by_tenant[tenant];
+  }
+  void Settled(uint32_t tenant) {
+    LetGo(tenant);
+    --reported;
+    if (const auto it = reported_by_tenant.find(tenant); --it->second == 0) reported_by_tenant.erase(it);
+  }
+  // A new connection: what was reported on the old one counts no more.
+  void ForgetReported();
   // Nobody takes all of the credit, so that there is some for whoever comes next: a tenant at most four times what it leaves
   // free, a path as much as it leaves free, paths that have yet to deliver half of it together.
   static constexpr int64_t kTenantPart = 4;

@@ -141,7 +141,7 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
       break;
     case Parked::kWarmup: {
       const size_t rank = (lanes_[lane].priority >= 2 ? 4U : 0U) + std::min<size_t>(lanes_[lane].engagement, 3);
-      parked_warmup_[uint64_t{lanes_[lane].pool} << 32 | provider][rank].push_back(number);
+      parked_warmup_[WarmupKey(lanes_[lane].pool, provider)][rank].push_back(number);
       break;
     }
   }
@@ -213,7 +213,7 @@ void Flows::WakeGrants() {
 }
 
 bool Flows::WakeWarmup(uint32_t pool, uint32_t provider, int64_t most) {
-  const auto it = parked_warmup_.find(uint64_t{pool} << 32 | provider);
+  const auto it = parked_warmup_.find(WarmupKey(pool, provider));
   if (it == parked_warmup_.end()) return false;
   for (auto rank = it->second.rbegin(); rank != it->second.rend(); ++rank) {
     for (; most > 0 && !rank->empty(); --most) {
@@ -234,16 +234,22 @@ void Flows::WakeAllWarmup() {
   }
 }
 
-int64_t Flows::WarmupWaiting() const {
-  int64_t count = 0;
+void Flows::ForEachWarmupWaiting(absl::FunctionRef<void(uint32_t, uint32_t, int64_t)> use) const {
+  // A flow that a change of policy ended is still in its line, and its number may be another's by now.
+  std::vector<bool> counted(flows_.size(), false);
   for (const auto& [key, ranks] : parked_warmup_) {
+    const auto pool = static_cast<uint32_t>(key >> 32);
+    int64_t entries = 0;
     for (const auto& rank : ranks) {
       for (const FlowNumber number : rank) {
-        if (flows_[number].in_use && flows_[number].parked == Parked::kWarmup) count += flows_[number].count;
+        const Flow& flow = flows_[number];
+        if (!flow.in_use || flow.parked != Parked::kWarmup || lanes_[flow.lane].pool != pool || counted[number]) continue;
+        counted[number] = true;
+        entries += flow.count;
       }
     }
+    if (entries > 0) use(pool, static_cast<uint32_t>(key), entries);
   }
-  return count;
 }
 
 void Flows::WakeSite(uint32_t site) {

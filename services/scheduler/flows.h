@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "policy/fair_queue.h"
 #include "scheduler/entry_index.h"
 
@@ -73,8 +74,10 @@ class Flows {
   // At most `most` flows of (pool, provider), best mail first; true when some still wait.
   bool WakeWarmup(uint32_t pool, uint32_t provider, int64_t most);
   void WakeAllWarmup();
-  // Entries in flows that wait for an allowance; those cancelled meanwhile are counted until their turn.
-  int64_t WarmupWaiting() const;
+  // At least one flow of (pool, provider) waits for an allowance.
+  bool WaitsForWarmup(uint32_t pool, uint32_t provider) const { return parked_warmup_.contains(WarmupKey(pool, provider)); }
+  // Calls use(pool, provider, entries) for what waits for an allowance; those cancelled meanwhile are counted until their turn.
+  void ForEachWarmupWaiting(absl::FunctionRef<void(uint32_t pool, uint32_t provider, int64_t entries)> use) const;
   // Wakes what waits for its tenant's share or rate where `may(tenant)`.
   template <class May>
   void WakeTenants(May may);
@@ -115,6 +118,7 @@ class Flows {
     bool in_use = false;
     bool emptied = false;  // By DropStale, while it was in a ring.
   };
+  static uint64_t WarmupKey(uint32_t pool, uint32_t provider) { return uint64_t{pool} << 32 | provider; }
   static uint64_t KeyOf(LaneNumber lane, uint32_t site) { return uint64_t{lane} << 32 | site; }
   LaneNumber LaneOf(const FlowKey& key);
   FlowNumber Get(const FlowKey& key);

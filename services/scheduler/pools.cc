@@ -145,7 +145,10 @@ Choice Pools::PickFrom(uint32_t number, const Target& target, uint16_t last_sour
   if (turn.waiting < 0) return {.parked = lacks_allowance ? Parked::kWarmup : held ? Parked::kConstraint : Parked::kPool};
   const uint16_t source = pool.sources[static_cast<size_t>(turn.waiting)];
   if (const Parked why = WhyBusy(source, target); why != Parked::kNot) return {.parked = why};
-  if (allowances_.Look(source, target.provider, target.provider_name, now) == Allowance::kAsking) return {.parked = Parked::kGrant};
+  if (allowances_.Look(source, target.provider, target.provider_name, now) == Allowance::kAsking) {
+    allowances_.Want(source, target.provider, now);
+    return {.parked = Parked::kGrant};
+  }
   turn.waiting = -1;
   return {.source = source, .pool = number};
 }

@@ -12,6 +12,7 @@
 #include "scheduler/admin/tls_report_service.h"
 #include "scheduler/admin/trace_service.h"
 #include "scheduler/control/control_loop.h"
+#include "scheduler/control/pending_keeper.h"
 #include "scheduler/control/poll_loop.h"
 #include "scheduler/control/pollers.h"
 #include "scheduler/control/reputation_loop.h"
@@ -22,6 +23,7 @@
 #include "scheduler/lease_keeper.h"
 #include "scheduler/live.h"
 #include "scheduler/operations.h"
+#include "scheduler/queue_metrics.h"
 #include "scheduler/storage_ports.h"
 #include "scheduler/warmup_service.h"
 #include "storage/audit_store.h"
@@ -33,6 +35,7 @@
 #include "storage/key_store.h"
 #include "storage/migrate.h"
 #include "storage/node_store.h"
+#include "storage/restore_guard.h"
 #include "storage/suppression_set.h"
 #include "storage/suppression_store.h"
 #include "telemetry/metrics.h"
@@ -176,6 +179,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
     log.Info("migrated");
     return absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(const bool restored, storage::HoldIfRestored(connection, clock.Now()));
+  if (restored) log.Error("held_after_restore", {{"release", "sluicectl constraints, then sluicectl resume ID"}});
   storage::ConnectionPool pool(connection, kPoolSize);
   const auto policies = storage::MakePolicyStore(pool);
   const auto assignments = storage::MakeAssignmentStore(pool);
@@ -183,6 +188,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto nodes = storage::MakeNodeStore(pool);
   const auto tls_results = storage::MakeTlsResultStore(pool);
   const auto constraints = storage::MakeConstraintStore(pool);
+  const auto pending_store = storage::MakePendingStore(pool);
   ResolverOptions dns;
   dns.forwarders = options.dns_forwarders;
   ASSIGN_OR_RETURN(const std::unique_ptr<Resolver> resolver, CreateResolver(dns, clock));
@@ -192,8 +198,9 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   const auto suppression_store = storage::MakeSuppressionStore(pool);
   storage::SuppressionSet suppressions;
   telemetry::Metrics metrics;
-  WarmupService warmup(connection, metrics, mailbox, clock, log);
+  WarmupService warmup(options.id, connection, metrics, mailbox, clock, log);
   RETURN_IF_ERROR(warmup.SetCalendar(options));
+  core_metrics.warmup_wait = &warmup.metrics().wait;
   StoragePorts ports(connection, *routes, suppressions, warmup.grants(), *resolver, mailbox, clock, log);
   CoreOptions core_options;
   core_options.content_budget_bytes = options.content_budget_mb << 20;
@@ -209,6 +216,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
+  PendingKeeper pending(*pending_store, core, mailbox, clock);
+  control_options.tell_pending = [&](const PolicyDocument& policy) { return pending.Round(policy); };
   ControlLoop control(control_options, connection, *policies, *assignments, *nodes, *constraints, *suppression_store,
                       suppressions, wire::PolicyDocumentFromJson, core, mailbox, clock, log);
   WorkerThread writer;
@@ -237,6 +246,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   Register(metrics, loop, core_metrics);
+  RegisterQueue(metrics, [&loop] { return loop.Snapshot(); }, clock);
   std::unique_ptr<telemetry::MetricsExposer> exposer;
   if (!options.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exposer, telemetry::MetricsExposer::Start(options.metrics_listen, metrics));
@@ -290,12 +300,13 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .audit = audit,
                                     .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
-  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson, clock);
+  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
+  ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson,
+                             [&](std::string_view provider) { return warmup_admin.Lacking(provider); }, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
   Operations operations(*operation_store, loop, log);
   OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);
   QueueVerbs queue_verbs(*entries, operation_admin);
-  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
   const auto admin = MakeAdminFace({.policy = policy_admin,
                                     .keys = key_admin,
                                     .status = status_admin,

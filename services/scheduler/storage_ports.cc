@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "mail/trace_context.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -47,6 +48,14 @@ MergeValues ParseMergeValues(const std::string& json) {
     if (value.is_string()) values.emplace_back(name, value.get<std::string>());
   }
   return values;
+}
+
+// What a client put there itself may be anything.
+std::string TraceparentIn(const std::string& metadata_json) {
+  for (const auto& [name, value] : ParseMergeValues(metadata_json)) {
+    if (name == kTraceparent) return ParseTraceparent(value).value_or("");
+  }
+  return {};
 }
 
 std::vector<int> NotifyList(int16_t bits) {
@@ -265,7 +274,8 @@ void StoragePorts::DoFetch(const std::vector<FetchRequest>& requests) {
         row.entry_found = true;
         row.payload = {.recipient = std::move(it->second->recipient),
                        .merge_values = ParseMergeValues(it->second->merge_values_json),
-                       .dsn_notify = NotifyList(it->second->dsn_notify)};
+                       .dsn_notify = NotifyList(it->second->dsn_notify),
+                       .traceparent = TraceparentIn(it->second->metadata_json)};
       }
       if (const auto it = contents.find(request.message_id); it != contents.end()) row.content = it->second;
       out.push_back(std::move(row));

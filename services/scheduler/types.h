@@ -34,6 +34,7 @@ struct EntryPayload {
   std::string recipient;
   MergeValues merge_values;
   std::vector<int> dsn_notify;
+  std::string traceparent = {};  // mail/trace_context.h
 };
 
 // ---- intake -------------------------------------------------------------------------------------

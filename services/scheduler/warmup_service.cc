@@ -1,12 +1,15 @@
 #include "scheduler/warmup_service.h"
 
+#include <future>
+
 #include "base/status.h"
 
 namespace sluice::scheduler {
 
-WarmupService::WarmupService(const storage::ConnectionOptions& connection, telemetry::Metrics& metrics, Mailbox& mailbox,
-                             const Clock& clock, const Logger& log)
-    : grant_pool_(connection, 1),
+WarmupService::WarmupService(std::string id, const storage::ConnectionOptions& connection, telemetry::Metrics& metrics,
+                             Mailbox& mailbox, const Clock& clock, const Logger& log)
+    : id_(std::move(id)),
+      grant_pool_(connection, 1),
       pool_(connection, 2),
       grants_(storage::MakeWarmupLedger(grant_pool_)),
       ledger_(storage::MakeWarmupLedger(pool_)),
@@ -14,7 +17,8 @@ WarmupService::WarmupService(const storage::ConnectionOptions& connection, telem
       events_(storage::MakeEventInbox(pool_)),
       metrics_(metrics),
       keeper_(*ledger_, *store_, *events_, metrics_, clock, log),
-      mailbox_(mailbox) {}
+      mailbox_(mailbox),
+      clock_(clock) {}
 
 absl::Status WarmupService::SetCalendar(const Options& options) {
   if (options.warmup_day.count() > 0 && !options.testing) {
@@ -26,8 +30,25 @@ absl::Status WarmupService::SetCalendar(const Options& options) {
 
 absl::Status WarmupService::Round(Core& core, const PolicyDocument& policy, bool has_control) {
   ASSIGN_OR_RETURN(WarmupView view, keeper_.Follow(policy));
-  mailbox_.Post([&core, view = std::move(view)]() mutable { core.SetWarmup(std::move(view.sources), view.day); });
-  return has_control ? keeper_.Tick(policy) : absl::OkStatus();
+  const auto waiting = std::make_shared<std::promise<Waiting>>();
+  std::future<Waiting> told = waiting->get_future();
+  mailbox_.Post([&core, waiting, view = std::move(view)]() mutable {
+    core.SetWarmup(std::move(view.sources), view.day);
+    waiting->set_value(core.WarmupWaiting());
+  });
+  RETURN_IF_ERROR(has_control ? keeper_.Tick(policy) : absl::OkStatus());
+  if (told.wait_for(kTellEvery) != std::future_status::ready) return absl::DeadlineExceededError("the core does not answer");
+  return Tell(told.get());
+}
+
+absl::Status WarmupService::Tell(const Waiting& waiting) {
+  const SteadyInstant steady = clock_.Steady();
+  const bool again = !waiting.empty() && steady - told_at_ >= kTellAgain;
+  if (!again && (waiting == told_ || steady - told_at_ < kTellEvery)) return absl::OkStatus();
+  RETURN_IF_ERROR(store_->SetWaiting(id_, waiting));
+  told_ = waiting;
+  told_at_ = steady;
+  return absl::OkStatus();
 }
 
 }  // namespace sluice::scheduler

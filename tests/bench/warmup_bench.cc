@@ -73,17 +73,19 @@ struct Bench {
         const auto source = static_cast<uint16_t>(next % pairs / kColumns);
         const auto provider = static_cast<uint32_t>(next % kColumns);
         const std::string name = provider == 0 ? "other" : Cat("provider-", provider);
-        if (allowances.Look(source, provider, name, now) != scheduler::Allowance::kReady) {
+        const scheduler::Allowance allowance = allowances.Look(source, provider, name, now);
+        if (allowance != scheduler::Allowance::kReady) {
+          if (allowance == scheduler::Allowance::kAsking) allowances.Want(source, provider, now);
           ++short_of;
           continue;
         }
         const scheduler::Grant grant = allowances.Take(source, provider, now);
         storage::LedgerCounts counts;
         counts.attempted = counts.accepted = 1;
-        allowances.Conclude(source, provider, grant.day, counts, now);
+        allowances.Conclude(grant.account, grant.day, counts, now);
         ++sent;
       }
-      if (const auto requests = allowances.TakeRequests(now); !requests.empty()) {
+      if (const auto requests = allowances.TakeRequests(now, [](uint16_t, uint32_t) { return true; }); !requests.empty()) {
         ++draws;
         allowances.OnDrawn(*ledger.Draw(requests), now);
       }

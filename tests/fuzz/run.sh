@@ -1,12 +1,13 @@
 #!/bin/sh
-# run.sh SECONDS: builds every fuzzer and lets each run that long from its seeds. New inputs stay in the build folder;
+# run.sh SECONDS [FUZZER…]: builds the fuzzers (all of them unless some are named) and lets each run that long from its seeds. New inputs stay in the build folder;
 # one that crashes is kept there as crash-*.
 set -eu
-seconds=${1:?usage: run.sh SECONDS}
+seconds=${1:?usage: run.sh SECONDS [FUZZER…]}
+shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 cmake --preset fuzz >/dev/null
-targets=$(ls tests/fuzz/*_fuzz.cc | xargs -n1 basename | sed 's/\.cc$//')
+targets=${*:-$(ls tests/fuzz/*_fuzz.cc | xargs -n1 basename | sed 's/\.cc$//')}
 ninja -C build/fuzz $targets >/dev/null
 for target in $targets; do
   seeds="tests/fuzz/seeds/${target%_fuzz}"

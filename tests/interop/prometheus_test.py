@@ -13,7 +13,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
 from client import submission  # noqa: E402
-from trial import Trial, free_ports, wait_for  # noqa: E402
+from trial import POLICY, Trial, free_ports, wait_for  # noqa: E402
 
 SCRIPT = """
 rules:
@@ -21,6 +21,7 @@ rules:
   - {match: {local: later}, rcpt: "450 4.2.0 later"}
 """
 MAIL = b"From: a@shop.example\r\nSubject: x\r\n\r\nhi\r\n"
+WITH_A_WARMING_SOURCE = POLICY.replace("ehlo: mta14.shop.example}", "ehlo: mta14.shop.example, warmup: {plan: default}}")
 
 
 class PrometheusTest(unittest.TestCase):
@@ -32,7 +33,7 @@ class PrometheusTest(unittest.TestCase):
         with Trial() as trial:
             script = trial.dir / "script.yaml"
             script.write_text(SCRIPT)
-            trial.start(sink={"script": script})
+            trial.start(WITH_A_WARMING_SOURCE, sink={"script": script})
             services = trial.local.services
             targets = {"sluice-" + name: s.config["metrics.listen"] for name, s in services.items()}
             config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -86,6 +87,10 @@ class PrometheusTest(unittest.TestCase):
             empty.difference_update([e for e in list(empty) if query(e)])
             return not empty
         wait_for(all_answer, lambda: "answers to %s" % sorted(empty), 60, 0.5)
+        # The bounds of deploy/docs/metrics.md; tests/unit/scheduler/series_test.cc holds them at size.
+        for service, most in (("ingest", 250), ("scheduler", 6500), ("egress", 1300)):
+            count = int(query('count({job="sluice-%s"})' % service)[0]["value"][1])
+            self.assertLess(count, most, service)
         self.assertEqual([], [a["metric"]["alertname"] for a in query('ALERTS{alertstate="firing"}')])
 
 

@@ -52,6 +52,11 @@ void LatencyHistogram::Add(Duration latency) {
   }
 }
 
+void LatencyHistogram::Clear() {
+  for (auto& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
+  max_.store(0, std::memory_order_relaxed);
+}
+
 uint64_t LatencyHistogram::count() const {
   uint64_t sum = 0;
   for (const auto& bucket : buckets_) sum += bucket.load(std::memory_order_relaxed);

@@ -23,6 +23,8 @@ std::optional<Instant> SubmittedAt(std::string_view token);
 class LatencyHistogram {
  public:
   void Add(Duration latency);
+  // Begins anew. What is added meanwhile may count before or after.
+  void Clear();
   uint64_t count() const;
   Duration max() const { return Duration(max_.load(std::memory_order_relaxed)); }
   // `share` 0.5 for the median. The upper edge of the bucket; zero when empty.

@@ -33,5 +33,11 @@ class Load:
         self.log.close()
         return json.loads(out.strip().splitlines()[-1])
 
+    def summary(self):
+        """The same, whatever was refused."""
+        out, _ = self.process.communicate(timeout=900)
+        self.log.close()
+        return json.loads(out.strip().splitlines()[-1])
+
     def promised(self):
         return [line.split()[0] for line in self.tokens_file.read_text().splitlines()]

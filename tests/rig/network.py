@@ -11,12 +11,16 @@ def ip(*words):
     subprocess.run(["ip", *words], check=True)
 
 
+def whole(address):
+    return address + ("/128" if ":" in address else "/32")
+
+
 def add(address):
-    ip("address", "add", address + "/32", "dev", "lo")
+    ip("address", "add", whole(address), "dev", "lo", *(["nodad"] if ":" in address else []))
 
 
 def remove(address):
-    ip("address", "del", address + "/32", "dev", "lo")
+    ip("address", "del", whole(address), "dev", "lo")
 
 
 def enter():

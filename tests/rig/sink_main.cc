@@ -174,6 +174,7 @@ absl::Status Run(Sink& sink) {
                              }};
   StatsServer stats([&](std::string_view path) -> std::string {
     if (path == "/stats") return StatsJson(sources);
+    if (path == "/latency") return LatencyWindowJson(sink.latency.get());
     if (path == "/duplicates") return DuplicatesJson(sink.tokens.get());
     return {};
   });
@@ -224,7 +225,7 @@ void Describe(CLI::App& app, Options& o) {
                  "directory of the files of --recording full");
   app.add_option("--max-files", o.max_files, "files written at most")->capture_default_str();
   app.add_option("--stats", o.stats,
-                 "ADDR:PORT or unix socket path of GET /stats and GET /duplicates");
+                 "ADDR:PORT or unix socket path of GET /stats, /latency and /duplicates");
   app.add_option("--track-tokens", o.track_tokens,
                  "count how often each (token, recipient) was accepted, for up to so many pairs of "
                  "at most 75 bytes")

@@ -114,6 +114,13 @@ std::string StatsJson(const StatsSources& sources) {
   return json.dump() + "\n";
 }
 
+std::string LatencyWindowJson(LatencyHistogram* latency) {
+  if (latency == nullptr) return {};
+  const Json json = LatencyJson(*latency);
+  latency->Clear();
+  return json.dump() + "\n";
+}
+
 std::string DuplicatesJson(const TokenLedger* tokens) {
   Json list = Json::array();
   if (tokens) {

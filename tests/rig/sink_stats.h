@@ -23,6 +23,8 @@ struct StatsSources {
   std::function<std::shared_ptr<const Script>()> script;
 };
 std::string StatsJson(const StatsSources& sources);
+// What `latency` has seen since it was asked last; it begins anew. Empty without one.
+std::string LatencyWindowJson(LatencyHistogram* latency);
 std::string DuplicatesJson(const TokenLedger* tokens);
 
 // GET by path, one request a connection, one connection at a time, each within a second.

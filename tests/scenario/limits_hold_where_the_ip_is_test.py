@@ -22,10 +22,12 @@ shaping:
   - {match: {site: minute.test}, rate: 150/min}
   - {match: {site: narrow.test}, connections: 3}
   - {match: {site: dials.test}, connection_rate: 5/h, messages_per_connection: 2}
+  - {match: {site: twin-a.test}, connections: 8, connections_per_address: 2}
+  - {match: {site: twin-b.test}, connections: 8, connections_per_address: 2}
 """
-SITES = ["second", "minute", "free", "narrow", "dials"]
-# The narrow site has a sink of its own, whose counters say how many connections it has at once.
-HOSTS = {"second": "127.0.0.2", "minute": "127.0.0.2", "free": "127.0.0.2", "dials": "127.0.0.2", "narrow": "127.0.0.3"}
+# The narrow site has a sink of its own, and the twins one together: their counters say how many connections they have at once.
+HOSTS = {"second": "127.0.0.2", "minute": "127.0.0.2", "free": "127.0.0.2", "dials": "127.0.0.2", "narrow": "127.0.0.3",
+         "twin-a": "127.0.0.4", "twin-b": "127.0.0.4"}
 RECORDS = [line for site, host in HOSTS.items() for line in ("*.%s.test. MX 10 mx.%s.test." % (site, site), "mx.%s.test. A %s" % (site, host))]
 # Each kill of egress forgets its windows, which then begin with one message's worth.
 KILLS = 2
@@ -49,6 +51,8 @@ class Limits(Scenario):
         super().setUpClass()
         cls.narrow = Sink(cls.trial, cls.trial.local.smtp_port, recording="none", tokens=0, hosts=("127.0.0.3",))
         cls.addClassCleanup(cls.narrow.stop)
+        cls.twins = Sink(cls.trial, cls.trial.local.smtp_port, recording="none", tokens=0, hosts=("127.0.0.4",))
+        cls.addClassCleanup(cls.twins.stop)
         cls.send(200, "minute")  # Goes on through the other tests.
         cls.minute_began = time.monotonic()
 
@@ -112,7 +116,15 @@ class Limits(Scenario):
         print("connections at once to the narrow site, two kills of egress:", most)
         self.assertEqual(most, 3)
 
-    def test_5_a_rate_is_exact_in_any_minute_too(self):
+    def test_5_two_sites_on_one_machine_share_what_its_address_takes(self):
+        for site in ("twin-a", "twin-b"):
+            self.send(300, site, domains=10)
+        wait_for(lambda: self.twins.accepted() >= 600, lambda: "600 at the twins, not %d" % self.twins.accepted(), 120, 0.1)
+        most = self.twins.stats()["by_source"]["127.0.0.11"]["most_open"]
+        print("connections at once to the address of both:", most)
+        self.assertEqual(most, 2)
+
+    def test_6_a_rate_is_exact_in_any_minute_too(self):
         wait_for(lambda: time.monotonic() - self.minute_began > 63, "a minute", 70, 0.5)
         times = self.arrivals("minute")
         inside = [t for t in times if t <= times[0] + 60]

@@ -114,6 +114,17 @@ TEST_F(ReaderTest, FetchesWhatIsThere) {
   message.content = std::string(20'000, '\xfe');
   const int64_t id = writer_->Accept(3, {message})->outcomes[0].message_id;
 
+  AcceptedMessage traced = MakeMessage(2);
+  traced.recipients[0].metadata_json = R"({"order":"7"})";
+  traced.recipients[1].metadata_json = R"({"order":"7","traceparent":"00-x"})";
+  const int64_t with_trace = writer_->Accept(3, {traced})->outcomes[0].message_id;
+  const auto metadata = reader_->FetchEntries({with_trace, with_trace + 1});
+  ASSERT_TRUE(metadata.ok()) << metadata.status();
+  ASSERT_EQ(metadata->size(), 2u);
+  for (const auto& entry : *metadata) {
+    EXPECT_EQ(entry.metadata_json, entry.id == with_trace ? "" : traced.recipients[1].metadata_json);
+  }
+
   const auto entries = reader_->FetchEntries({id + 1, id + 77});
   ASSERT_TRUE(entries.ok()) << entries.status();
   ASSERT_EQ(entries->size(), 1u);

@@ -11,6 +11,7 @@
 #include "storage/event_store.h"
 #include "storage/key_store.h"
 #include "storage/owner.h"
+#include "storage/pending_store.h"
 #include "storage/policy_store.h"
 #include "storage/route_store.h"
 
@@ -49,6 +50,26 @@ TEST_F(StoresTest, AnUnreachableServerIsUnavailable) {
   ConnectionPool nowhere({.url = "host=/nonexistent dbname=x"}, 1);
   EXPECT_TRUE(absl::IsUnavailable(nowhere.Ping()));
   EXPECT_TRUE(absl::IsUnavailable(nowhere.Ping())) << "the slot comes back";
+}
+
+// ---- pending ----------------------------------------------------------------------------------
+
+TEST_F(StoresTest, PendingIsSummedOverShardsAndTheLastOwnerIsRight) {
+  const auto store = MakePendingStore(*pool_);
+  ASSERT_TRUE(store->Sum().ok());
+  EXPECT_EQ(store->Sum()->counted_at, Instant());
+  const Instant early = FromMicros(1'800'000'000'000'000), late = early + std::chrono::seconds(1);
+  ASSERT_TRUE(store->Put({{.shard = 1, .epoch = 7, .tenant = "", .counted_at = late},
+                          {.shard = 1, .epoch = 7, .tenant = "shop", .entries = 5, .counted_at = late},
+                          {.shard = 2, .epoch = 7, .tenant = "", .counted_at = early},
+                          {.shard = 2, .epoch = 7, .tenant = "shop", .entries = 3, .counted_at = early}})
+                  .ok());
+  // An owner that is none any more, late with its count.
+  ASSERT_TRUE(store->Put({{.shard = 1, .epoch = 6, .tenant = "shop", .entries = 50, .counted_at = late}}).ok());
+  const auto sum = store->Sum();
+  ASSERT_TRUE(sum.ok()) << sum.status();
+  EXPECT_EQ(sum->entries.at("shop"), 8);
+  EXPECT_EQ(sum->counted_at, early) << "as old as the oldest";
 }
 
 // ---- policy -----------------------------------------------------------------------------------
@@ -157,6 +178,13 @@ TEST_F(StoresTest, KeysAreListedPerTenantAndRevokedOnce) {
   EXPECT_EQ(all[1].revoked_at, kNow + kLease);
   EXPECT_EQ(all[0].secret_hash, hash);
   EXPECT_EQ(all[0].created_at, kNow);
+
+  EXPECT_TRUE(all[0].limits.none());
+  const KeyLimits limits{.messages_per_second = 10, .bytes_per_second = 1'000'000, .message_bytes = 50'000};
+  EXPECT_EQ(keys->SetLimits("k1", limits)->limits, limits);
+  EXPECT_EQ(keys->LoadAll()->at(0).limits, limits);
+  EXPECT_TRUE(absl::IsNotFound(keys->SetLimits("k9", limits).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(keys->SetLimits("k1", {.message_bytes = -1}).status()));
 }
 
 // ---- assignments ------------------------------------------------------------------------------

@@ -233,6 +233,51 @@ TEST_F(WarmupLedgerTest, APlanKeepsItsVersionUntilItChanges) {
   EXPECT_EQ(store->Plans()->size(), 3u);
 }
 
+TEST_F(WarmupLedgerTest, OpinionsAreThoseOfPollersHealthAndRefusalsAsTheyStand) {
+  const auto store = MakeWarmupStore(*pool_);
+  Query("insert into reputation_signal (source, sender_domain, provider, name, verdict, word, value, detail, raw, checked_at, failure, changed_at, positives, negatives) values "
+        "('ip-1', '', '', 'zen.example', 'bad', 'listed_critical', 'SBL', 'delist: there', '', now(), '', now(), 1, 0), "
+        "('ip-1', '', '', 'b.example', 'good', '', '', '', '', now(), '', now(), 0, 1), "
+        "('', 'shop.example', '', 'dbl.example', 'bad', 'domain_listed', '', '', '', now(), '', now(), 1, 0) returning 1");
+  const auto health = [&](const char* source, const char* state, const char* override) {
+    Query(Cat("insert into health_state (source, tenant, sender_domain, provider, state, rule, evidence, worst, score, since, until, rested_at, "
+              "counted_from, strikes, usual, override_state, override_until) values ('", source, "', '', '', 'google', '", state,
+              "', 'blocked', 'five of ten', '', 10, now(), now(), now(), now(), 1, 0, '", override, "', null) returning 1"));
+  };
+  health("ip-1", "suspended", "");
+  health("ip-2", "suspended", "healthy");
+  health("ip-3", "watch", "");
+  health("ip-4", "watch", "quarantined");
+  const auto constrain = [&](const char* cause, const char* source, const char* until) {
+    Query(Cat("insert into sending_constraint (cause, rule, source, provider, pool, tenant, stream, campaign, domain, site, value, evidence, since, "
+              "until, author) values ('", cause, "', 'google_blocks_source', '", source, "', 'google', '', '', '', '', '', '', 'suspend', 'reply 550', now(), ",
+              until, ", 'egress') returning 1"));
+  };
+  constrain("automation", "ip-1", "now() + interval '1 hour'");
+  constrain("operator", "ip-1", "null");
+  constrain("automation", "ip-2", "now() - interval '1 second'");
+  auto opinions = *store->Opinions(today_.now + std::chrono::seconds(1));
+  std::vector<std::string> told;
+  for (const WarmupOpinionRow& o : opinions) told.push_back(Cat(o.source, " ", o.provider, " ", o.kind, " ", o.word, ": ", o.evidence));
+  EXPECT_THAT(told, ::testing::UnorderedElementsAre("ip-1  signal listed_critical: zen.example: SBL; delist: there",
+                                                    "ip-1 google health suspended: suspended, blocked: five of ten",
+                                                    "ip-4 google health quarantined: quarantined, blocked: five of ten",
+                                                    "ip-1 google refusal google_blocks_source: reply 550"));
+}
+
+TEST_F(WarmupLedgerTest, WhatWaitsIsTheSumOverSchedulersThatLive) {
+  const auto store = MakeWarmupStore(*pool_);
+  ASSERT_EQ(store->SetWaiting("a", {{"192.0.2.1", "google", 5}, {"192.0.2.1", "yahoo", 1}}), absl::OkStatus());
+  ASSERT_TRUE(store->SetWaiting("b", {{"192.0.2.1", "google", 7}}).ok());
+  EXPECT_THAT(*store->Waiting(), ::testing::UnorderedElementsAre(WarmupWaitingRow{"192.0.2.1", "google", 12}, WarmupWaitingRow{"192.0.2.1", "yahoo", 1}));
+  ASSERT_TRUE(store->SetWaiting("a", {{"192.0.2.1", "google", 2}}).ok());
+  EXPECT_THAT(*store->Waiting(), ::testing::ElementsAre(WarmupWaitingRow{"192.0.2.1", "google", 9}));
+  Query("update warmup_waiting set seen_at = seen_at - interval '1 minute' where scheduler = 'b' returning 1");
+  EXPECT_THAT(*store->Waiting(), ::testing::ElementsAre(WarmupWaitingRow{"192.0.2.1", "google", 2}));
+  ASSERT_TRUE(store->SetWaiting("a", {}).ok());
+  EXPECT_TRUE(store->Waiting()->empty());
+}
+
 TEST_F(WarmupLedgerTest, AnUnreachableLedgerGrantsNothing) {
   ConnectionPool nowhere({.url = "host=/nonexistent dbname=x"}, 1);
   EXPECT_TRUE(absl::IsUnavailable(MakeWarmupLedger(nowhere)->Draw({{"192.0.2.1", "google", 1}}).status()));

@@ -36,6 +36,16 @@ void ToProto(const storage::ApiKey& from, v1::ApiKey* out) {
   out->set_label(from.label);
   SetTime(from.created_at, out->mutable_created_at());
   if (from.revoked_at) SetTime(*from.revoked_at, out->mutable_revoked_at());
+  if (from.limits.none()) return;
+  out->mutable_limits()->set_messages_per_second(from.limits.messages_per_second);
+  out->mutable_limits()->set_bytes_per_second(from.limits.bytes_per_second);
+  out->mutable_limits()->set_message_bytes(from.limits.message_bytes);
+}
+
+storage::KeyLimits FromProto(const v1::ApiKeyLimits& limits) {
+  return {.messages_per_second = limits.messages_per_second(),
+          .bytes_per_second = limits.bytes_per_second(),
+          .message_bytes = limits.message_bytes()};
 }
 
 void ToProto(const SourceState& from, v1::SourceStatus* out) {

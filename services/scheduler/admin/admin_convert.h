@@ -19,6 +19,7 @@ void ToProto(const std::vector<PolicyFinding>& from,
              google::protobuf::RepeatedPtrField<v1::PolicyFinding>* out);
 void ToProto(const storage::PolicyRevision& from, v1::PolicyRevision* out);
 void ToProto(const storage::ApiKey& from, v1::ApiKey* out);
+storage::KeyLimits FromProto(const v1::ApiKeyLimits& limits);
 void ToProto(const SourceState& from, v1::SourceStatus* out);
 void ToProto(const SystemStatus& from, v1::GetStatusResponse* out);
 void ToProto(const Constraint& from, v1::Constraint* out);

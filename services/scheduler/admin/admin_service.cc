@@ -122,7 +122,7 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
   Reactor* CreateApiKey(Context* context, const v1::CreateApiKeyRequest* request,
                         v1::CreateApiKeyResponse* response) override {
     return Run(context, [=, this]() -> absl::Status {
-      const KeyOrder order{request->tenant(), request->label(), ActorOf(*context, "")};
+      const KeyOrder order{request->tenant(), request->label(), ActorOf(*context, ""), FromProto(request->limits())};
       ASSIGN_OR_RETURN(const CreatedKey created, keys_.Create(order));
       ToProto(created.key, response->mutable_api_key());
       response->set_secret(created.secret);
@@ -146,6 +146,16 @@ class Face final : public AdminFace, public v1::AdminService::CallbackService {
     return Run(context, [=, this]() -> absl::Status {
       ASSIGN_OR_RETURN(const storage::ApiKey key,
                        keys_.Revoke(request->key_id(), ActorOf(*context, "")));
+      ToProto(key, response->mutable_api_key());
+      return absl::OkStatus();
+    });
+  }
+
+  Reactor* LimitApiKey(Context* context, const v1::LimitApiKeyRequest* request,
+                       v1::LimitApiKeyResponse* response) override {
+    return Run(context, [=, this]() -> absl::Status {
+      ASSIGN_OR_RETURN(const storage::ApiKey key,
+                       keys_.Limit(request->key_id(), FromProto(request->limits()), ActorOf(*context, "")));
       ToProto(key, response->mutable_api_key());
       return absl::OkStatus();
     });

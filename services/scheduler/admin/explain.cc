@@ -14,6 +14,10 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr auto kDnsPatience = std::chrono::seconds(10);
+// Hosts of a site with more are not asked for their addresses.
+constexpr size_t kMostHostsAsked = 8;
+
+bool Has(const AddressAnswer& answer) { return answer.status == DnsStatus::kTempFail || !answer.addresses.empty(); }
 
 }  // namespace
 
@@ -26,9 +30,10 @@ absl::StatusOr<Explained> ExplainAdmin::Explain(const ExplainOrder& order) {
   ASSIGN_OR_RETURN(const Mail mail, order.message_id != 0 ? Real(order, out) : Hypothetical(order, out));
   out.domain = mail.domain;
   RETURN_IF_ERROR(Resolve(policy, mail.domain, out));
+  LookUpFamilies(out);
   const Instant now = clock_.Now();
   ASSIGN_OR_RETURN(const storage::ConstraintsInForce in_force, constraints_.List(now));
-  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources());
+  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources(out.provider));
   const ExplainFacts facts{.routing = {.tenant = mail.tenant,
                                        .stream = mail.stream,
                                        .campaign = mail.campaign,
@@ -37,7 +42,9 @@ absl::StatusOr<Explained> ExplainAdmin::Explain(const ExplainOrder& order) {
                                        .domain = mail.domain,
                                        .sender_domain = mail.sender_domain,
                                        .tags = mail.tags},
-                           .now = now};
+                           .now = now,
+                           .lacks_ipv4 = out.lacks_ipv4,
+                           .lacks_ipv6 = out.lacks_ipv6};
   out.explanation = sluice::Explain(policy, in_force.constraints, sources, facts);
   std::string& waits = out.explanation.waits_for;
   if (!mail.held.empty()) {
@@ -101,7 +108,29 @@ absl::Status ExplainAdmin::Resolve(const PolicyDocument& policy, const std::stri
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources() {
+void ExplainAdmin::LookUpFamilies(Explained& out) {
+  if (out.mx_hosts.empty() || out.mx_hosts.size() > kMostHostsAsked) return;
+  std::vector<std::pair<AddressFamily, std::future<AddressAnswer>>> asked;
+  for (const std::string& host : out.mx_hosts) {
+    for (const AddressFamily family : {AddressFamily::kIpv4Only, AddressFamily::kIpv6Only}) {
+      auto promise = std::make_shared<std::promise<AddressAnswer>>();
+      asked.emplace_back(family, promise->get_future());
+      resolver_.ResolveAddresses(host, family, [promise](const AddressAnswer& answer) { promise->set_value(answer); });
+    }
+  }
+  const auto until = std::chrono::steady_clock::now() + kDnsPatience;
+  bool lacks_ipv4 = true, lacks_ipv6 = true;
+  for (auto& [family, future] : asked) {
+    // What DNS does not tell in time is taken for an address.
+    const bool has = future.wait_until(until) != std::future_status::ready || Has(future.get());
+    if (has) (family == AddressFamily::kIpv4Only ? lacks_ipv4 : lacks_ipv6) = false;
+  }
+  out.lacks_ipv4 = lacks_ipv4;
+  out.lacks_ipv6 = lacks_ipv6;
+}
+
+absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const std::string& provider) {
+  ASSIGN_OR_RETURN(const auto lacking, lacking_(provider));
   ASSIGN_OR_RETURN(const auto assignments, assignments_.List());
   std::vector<SourceNow> out;
   for (const storage::SourceAssignment& assignment : assignments) {
@@ -113,6 +142,7 @@ absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources() {
     } else {
       now.detail = assignment.detail.empty() ? Cat("not bound yet by ", assignment.egress) : assignment.detail;
     }
+    if (const auto found = lacking.find(assignment.source); found != lacking.end()) now.lacks_allowance = found->second;
     out.push_back(std::move(now));
   }
   return out;

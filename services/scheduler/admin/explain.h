@@ -30,6 +30,8 @@ struct Explained {
   int64_t policy_revision = 0;
   std::string recipient, domain, site, provider;
   std::vector<std::string> mx_hosts;
+  // No MX host has an address of that family.
+  bool lacks_ipv4 = false, lacks_ipv6 = false;
   // Of a real message.
   Instant due_at{};
   int attempts = 0;
@@ -40,14 +42,17 @@ struct Explained {
 class ExplainAdmin {
  public:
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
+  // Warming sources without an allowance at a provider now, and what is known of it.
+  using LackingAllowance = std::function<absl::StatusOr<std::map<std::string, std::string>>(std::string_view provider)>;
   ExplainAdmin(storage::PolicyStore& policies, storage::ConstraintStore& constraints, storage::AssignmentStore& assignments,
-               storage::EntryStore& entries, Resolver& resolver, ParsePolicy parse, const Clock& clock)
+               storage::EntryStore& entries, Resolver& resolver, ParsePolicy parse, LackingAllowance lacking, const Clock& clock)
       : policies_(policies),
         constraints_(constraints),
         assignments_(assignments),
         entries_(entries),
         resolver_(resolver),
         parse_(std::move(parse)),
+        lacking_(std::move(lacking)),
         clock_(clock) {}
 
   // INVALID_ARGUMENT: an address or name is wrong. NOT_FOUND: nothing of the message waits. UNAVAILABLE: no MX answer.
@@ -60,7 +65,8 @@ class ExplainAdmin {
   absl::StatusOr<Mail> Hypothetical(const ExplainOrder& order, Explained& out);
   absl::StatusOr<Mail> Real(const ExplainOrder& order, Explained& out);
   absl::Status Resolve(const PolicyDocument& policy, const std::string& domain, Explained& out);
-  absl::StatusOr<std::vector<SourceNow>> Sources();
+  void LookUpFamilies(Explained& out);
+  absl::StatusOr<std::vector<SourceNow>> Sources(const std::string& provider);
 
   storage::PolicyStore& policies_;
   storage::ConstraintStore& constraints_;
@@ -68,6 +74,7 @@ class ExplainAdmin {
   storage::EntryStore& entries_;
   Resolver& resolver_;
   const ParsePolicy parse_;
+  const LackingAllowance lacking_;
   const Clock& clock_;
 };
 

@@ -37,6 +37,22 @@ std::string Base64Url(std::span<const unsigned char> bytes) {
   return out;
 }
 
+absl::Status CheckLimits(const storage::KeyLimits& limits) {
+  const auto check = [](std::string_view field, int64_t value) -> absl::Status {
+    if (value >= 0) return absl::OkStatus();
+    return wire::FieldError(Cat("limits.", field), Cat("is ", value, "; give a number above 0, or 0 for no limit"));
+  };
+  RETURN_IF_ERROR(check("messages_per_second", limits.messages_per_second));
+  RETURN_IF_ERROR(check("bytes_per_second", limits.bytes_per_second));
+  return check("message_bytes", limits.message_bytes);
+}
+
+std::string LimitsText(const storage::KeyLimits& limits) {
+  if (limits.none()) return "";
+  return Cat(" messages_per_second=", limits.messages_per_second, " bytes_per_second=", limits.bytes_per_second,
+             " message_bytes=", limits.message_bytes);
+}
+
 absl::Status CheckLabel(const std::string& label) {
   if (label.size() > kMostLabelBytes) {
     return wire::FieldError("label", Cat("is longer than ", kMostLabelBytes, " bytes; shorten it"));
@@ -64,6 +80,7 @@ MintedKey MintKey(std::span<const unsigned char, kKeySeedBytes> random) {
 absl::StatusOr<CreatedKey> KeyAdmin::Create(const KeyOrder& order) {
   RETURN_IF_ERROR(CheckControlOwner(live_));
   RETURN_IF_ERROR(CheckLabel(order.label));
+  RETURN_IF_ERROR(CheckLimits(order.limits));
   if (order.tenant.empty()) return wire::FieldError("tenant", "is required");
   ASSIGN_OR_RETURN(const bool known, knows_tenant_(order.tenant));
   if (!known) {
@@ -85,10 +102,11 @@ absl::StatusOr<CreatedKey> KeyAdmin::Create(const KeyOrder& order) {
     out.key.label = order.label;
     out.key.secret_hash = minted.hash;
     out.key.created_at = clock_.Now();
+    out.key.limits = order.limits;
     out.secret = minted.secret;
     stored = store_.Create(out.key);
     if (absl::IsAlreadyExists(stored)) continue;
-    audit_.Record(order.actor, "CreateApiKey", Cat("tenant=", order.tenant, " key_id=", minted.id),
+    audit_.Record(order.actor, "CreateApiKey", Cat("tenant=", order.tenant, " key_id=", minted.id, LimitsText(order.limits)),
                   stored);
     RETURN_IF_ERROR(stored);
     live_.AwaitIngests(kIngestPatience);
@@ -117,6 +135,20 @@ absl::StatusOr<storage::ApiKey> KeyAdmin::Revoke(const std::string& id, const st
   }
   live_.AwaitIngests(kIngestPatience);
   return revoked;
+}
+
+absl::StatusOr<storage::ApiKey> KeyAdmin::Limit(const std::string& id, const storage::KeyLimits& limits,
+                                                const std::string& actor) {
+  RETURN_IF_ERROR(CheckControlOwner(live_));
+  if (id.empty()) return wire::FieldError("key_id", "is required; `sluicectl key list` shows the ids");
+  RETURN_IF_ERROR(CheckLimits(limits));
+  const auto limited = store_.SetLimits(id, limits);
+  audit_.Record(actor, "LimitApiKey", Cat("key_id=", Quoted(id), LimitsText(limits)), limited.status());
+  if (absl::IsNotFound(limited.status())) {
+    return absl::NotFoundError(Cat("there is no key ", Quoted(id), "; `sluicectl key list` shows the ids"));
+  }
+  live_.AwaitIngests(kIngestPatience);
+  return limited;
 }
 
 }  // namespace sluice::scheduler

@@ -25,6 +25,7 @@ MintedKey MintKey(std::span<const unsigned char, kKeySeedBytes> random);
 
 struct KeyOrder {
   std::string tenant, label, actor;
+  storage::KeyLimits limits = {};
 };
 struct CreatedKey {
   storage::ApiKey key;
@@ -54,6 +55,9 @@ class KeyAdmin {
   absl::StatusOr<Keys> List(const std::string& tenant, Page page);
   // Revoking twice answers the first revocation. NOT_FOUND.
   absl::StatusOr<storage::ApiKey> Revoke(const std::string& id, const std::string& actor);
+
+  // In force everywhere when it returns, as Revoke. NOT_FOUND.
+  absl::StatusOr<storage::ApiKey> Limit(const std::string& id, const storage::KeyLimits& limits, const std::string& actor);
 
  private:
   storage::KeyStore& store_;

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "policy/warmup_plan.h"
+#include "scheduler/admin/warmup_forecast.h"
 #include "wire/status.h"
 
 namespace sluice::scheduler {
@@ -86,10 +87,17 @@ absl::StatusOr<Limits> Change(const WarmupOrder& order, const WarmupPlan& plan, 
   return limits;
 }
 
-std::optional<Instant> WarmAt(const storage::WarmupStateRow& row, int stages, const storage::LedgerDay& day) {
-  if (Is(row, WarmupPhase::kWarm)) return std::nullopt;
-  const int64_t first = Is(row, WarmupPhase::kCold) && row.start_day ? std::max(day.day, *row.start_day) : day.day;
-  return day.starts_at + (day.ends_at - day.starts_at) * (first - day.day + stages - row.stage + 1);
+constexpr std::string_view kOtherColumn = "other";
+
+std::string LackText(const WarmupStanding& standing) {
+  const storage::WarmupStateRow& row = standing.row;
+  std::string out = row.suspended_until ? Cat("suspended (", row.why, ")")
+                    : standing.today    ? Cat(standing.today->granted - standing.today->returned, " of ", standing.today->cap.value_or(0), " used today")
+                                        : std::string("the day is not open");
+  if (standing.next_grant_at) Append(out, ", the next about ", ToString(*standing.next_grant_at));
+  if (standing.waiting > 0) Append(out, "; ", standing.waiting, " wait");
+  if (standing.waits_until) Append(out, ", the last until about ", ToString(*standing.waits_until));
+  return out;
 }
 
 }  // namespace
@@ -99,18 +107,46 @@ absl::StatusOr<std::vector<WarmupStanding>> WarmupAdmin::Standings(const std::st
   ASSIGN_OR_RETURN(const std::vector<storage::WarmupStateRow> states, store_.States());
   ASSIGN_OR_RETURN(const std::vector<storage::WarmupPlanRow> plans, store_.Plans());
   ASSIGN_OR_RETURN(const std::vector<storage::LedgerRow> rows, ledger_.Rows("", day.day, day.day));
+  ASSIGN_OR_RETURN(const std::vector<storage::WarmupWaitingRow> waiting, store_.Waiting());
+  const auto row_of = [&](const std::string& address, std::string_view provider) -> std::optional<storage::LedgerRow> {
+    for (const storage::LedgerRow& row : rows) {
+      if (row.address == address && row.provider == provider) return row;
+    }
+    return std::nullopt;
+  };
   std::vector<WarmupStanding> out;
   for (const storage::WarmupStateRow& row : states) {
     if (!source.empty() && row.source != source) continue;
-    WarmupStanding& standing = out.emplace_back(WarmupStanding{.row = row, .today = {}, .stage_count = 0, .warm_at = {}});
-    for (const storage::LedgerRow& today : rows) {
-      if (today.address == row.address && today.provider == row.provider) standing.today = today;
+    WarmupStanding& standing = out.emplace_back(WarmupStanding{.row = row, .today = row_of(row.address, row.provider)});
+    for (const storage::WarmupWaitingRow& one : waiting) {
+      if (one.address == row.address && one.provider == row.provider) standing.waiting = one.entries;
     }
-    for (const storage::WarmupPlanRow& plan : plans) {
-      if (plan.name != row.plan || plan.version != row.plan_version) continue;
-      if (const auto read = PlanFromText(plan.name, plan.stages)) standing.stage_count = StageCount(*read);
+    for (const storage::WarmupPlanRow& pinned : plans) {
+      if (pinned.name != row.plan || pinned.version != row.plan_version) continue;
+      const auto plan = PlanFromText(pinned.name, pinned.stages);
+      if (plan) Forecast(*plan, day, row_of(row.address, kWarmupTotal), standing);
     }
-    standing.warm_at = WarmAt(row, standing.stage_count, day);
+  }
+  return out;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> WarmupAdmin::Lacking(std::string_view provider) {
+  ASSIGN_OR_RETURN(const storage::LedgerDay day, ledger_.Today());
+  ASSIGN_OR_RETURN(const std::vector<WarmupStanding> all, Standings(""));
+  // Of each source the column that the provider counts in.
+  std::map<std::string, const WarmupStanding*> standings;
+  for (const WarmupStanding& standing : all) {
+    const std::string& column = standing.row.provider;
+    const WarmupStanding*& mine = standings[standing.row.source];
+    if (column == provider || (column == kOtherColumn && (mine == nullptr || mine->row.provider != provider)) || mine == nullptr) {
+      mine = &standing;
+    }
+  }
+  std::map<std::string, std::string> out;
+  for (const auto& [source, standing] : standings) {
+    if (Is(standing->row, WarmupPhase::kWarm) && !standing->row.suspended_until) continue;
+    if (standing->next_grant_at && *standing->next_grant_at <= day.now) continue;
+    out[source] = LackText(*standing);
   }
   return out;
 }

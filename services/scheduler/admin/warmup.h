@@ -1,6 +1,7 @@
 // Orders and questions about warmup.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +26,10 @@ struct WarmupStanding {
   storage::WarmupStateRow row;
   std::optional<storage::LedgerRow> today;
   int stage_count = 0;
-  std::optional<Instant> warm_at;  // When every day from now on advances.
+  std::optional<Instant> warm_at = {};  // When every day from now on advances.
+  int64_t waiting = 0;             // Entries that wait for its allowance, of all schedulers.
+  std::optional<Instant> next_grant_at = {};  // Not later than now: there is room.
+  std::optional<Instant> waits_until = {};    // When the last of those has its grant, as the caps stand; none waits: none.
 };
 
 struct WarmupAnswer {
@@ -44,6 +48,8 @@ class WarmupAdmin {
   absl::StatusOr<WarmupAnswer> Get(const std::string& source, Page page);
   // Returns when every scheduler acts on it, or names those that do not.
   absl::StatusOr<WarmupAnswer> Update(const WarmupOrder& order);
+  // Sources without an allowance at `provider` now, and until about when.
+  absl::StatusOr<std::map<std::string, std::string>> Lacking(std::string_view provider);
   struct Events {
     std::vector<storage::WarmupEventRow> events;
     std::string next_page_token;

@@ -44,6 +44,9 @@ void ToProto(const WarmupStanding& from, v1::WarmupState* out) {
   out->set_last_evidence(row.evidence);
   if (!row.decision.empty()) SetTime(row.judged_at, out->mutable_judged_at());
   if (from.warm_at) SetTime(*from.warm_at, out->mutable_forecast_warm_at());
+  out->set_waiting(from.waiting);
+  if (from.next_grant_at) SetTime(*from.next_grant_at, out->mutable_next_grant_at());
+  if (from.waits_until) SetTime(*from.waits_until, out->mutable_waits_until());
   if (!from.today) return;
   out->set_cap(from.today->cap.value_or(0));
   out->set_uncapped(!from.today->cap.has_value());

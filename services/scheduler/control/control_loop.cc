@@ -253,6 +253,7 @@ absl::Status ControlLoop::Round() {
     assigned.push_back({assignment.source, assignment.egress, known && assignment.state == "bound"});
   }
   mailbox_.Post([&core = core_, assigned = std::move(assigned)] { core.SetAssignments(assigned); });
+  if (options_.tell_pending) RETURN_IF_ERROR(options_.tell_pending(policy_));
   if (control) {
     Upkeep();
   } else {

@@ -39,6 +39,8 @@ struct ControlOptions {
   storage::ContentUpkeep content;
   // Each round, after the policy was followed.
   std::function<absl::Status(const PolicyDocument&, bool has_control)> warmup = {};
+  // At the end of each round; what fails is tried again in the next.
+  std::function<absl::Status(const PolicyDocument&)> tell_pending = {};
 };
 
 class ControlLoop {

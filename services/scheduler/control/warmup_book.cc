@@ -10,6 +10,12 @@ namespace {
 // The total counts as used up when nearly all of it was granted.
 constexpr double kUsedUp = 0.9;
 
+WarmupOpinion OpinionOf(const storage::WarmupOpinionRow& row) {
+  if (row.kind == "signal") return OpinionOfWord(row.word, row.evidence, row.since);
+  if (row.kind == "refusal") return OpinionOfRefusal(row.word, row.evidence, row.since);
+  return OpinionOfHealth(ParseHealthState(row.word).value_or(HealthState::kHealthy), row.evidence, row.since);
+}
+
 }  // namespace
 
 WarmupState StateOf(const storage::WarmupStateRow& row) {
@@ -71,6 +77,24 @@ void WarmupBook::SetLedger(const std::vector<storage::LedgerRow>& rows) {
   for (const storage::LedgerRow& row : rows) ledger_[{row.address, row.provider}].push_back(row);
 }
 
+void WarmupBook::SetOpinions(std::vector<storage::WarmupOpinionRow> rows) {
+  opinions_.clear();
+  for (storage::WarmupOpinionRow& row : rows) opinions_[row.source].push_back(std::move(row));
+}
+
+WarmupOpinion WarmupBook::OthersOf(const storage::WarmupStateRow& row) const {
+  WarmupOpinion gravest;
+  const auto found = opinions_.find(row.source);
+  const WarmupPlan* plan = Plan(row.plan, row.plan_version);
+  if (found == opinions_.end() || plan == nullptr) return gravest;
+  for (const storage::WarmupOpinionRow& said : found->second) {
+    if (!said.provider.empty() && ColumnOf(*plan, said.provider) != row.provider) continue;
+    WarmupOpinion opinion = OpinionOf(said);
+    if (IsGraver(opinion, gravest)) gravest = std::move(opinion);
+  }
+  return gravest;
+}
+
 const WarmupPlan* WarmupBook::Plan(std::string_view name, int version) const {
   const auto found = plans_.find(std::pair<std::string, int>(name, version));
   return found == plans_.end() ? nullptr : &found->second;
@@ -116,7 +140,7 @@ std::vector<WarmupBook::View> WarmupBook::ViewFor(const PolicyDocument& policy, 
       const bool is_suspended = row.suspended_until && now < *row.suspended_until;
       // Warm, and the day has no cap for it (spike guard): free.
       const bool is_free = row.phase == ToString(WarmupPhase::kWarm) && !is_suspended && (ledger == nullptr || !ledger->cap);
-      view.columns.push_back({.provider = row.provider, .needs_grants = !is_free, .lowered = row.lowered});
+      view.columns.push_back({.provider = row.provider, .needs_grants = !is_free, .is_stopped = is_suspended, .lowered = row.lowered});
     }
   }
   return out;

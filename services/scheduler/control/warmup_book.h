@@ -15,6 +15,9 @@
 
 namespace sluice::scheduler {
 
+// The share of a day after which it opens: five minutes.
+inline constexpr int kSettleShare = 288;
+
 WarmupState StateOf(const storage::WarmupStateRow& row);
 void SetState(const WarmupState& state, storage::WarmupStateRow& row);
 WarmupCounts CountsOf(const storage::LedgerRow& row);
@@ -28,6 +31,7 @@ class WarmupBook {
   void SetPlans(const std::vector<storage::WarmupPlanRow>& plans);
   void SetStates(std::vector<storage::WarmupStateRow> states);
   void SetLedger(const std::vector<storage::LedgerRow>& rows);
+  void SetOpinions(std::vector<storage::WarmupOpinionRow> rows);
 
   // nullptr = not pinned.
   const WarmupPlan* Plan(std::string_view name, int version) const;
@@ -36,6 +40,8 @@ class WarmupBook {
   std::vector<storage::WarmupStateRow*> StatesOf(std::string_view address);
   // Days known of (address, provider), oldest first, those before `today` only.
   std::vector<WarmupDay> Days(std::string_view address, std::string_view provider, int64_t today) const;
+  // The gravest of what others make of the source of `row` at its provider.
+  WarmupOpinion OthersOf(const storage::WarmupStateRow& row) const;
   const storage::LedgerRow* Row(std::string_view address, std::string_view provider, int64_t day) const;
 
   // What the core has to know of the sources that the policy warms up; `number` gives a source's number.
@@ -49,6 +55,7 @@ class WarmupBook {
  private:
   std::map<std::pair<std::string, int>, WarmupPlan, std::less<>> plans_;
   std::vector<storage::WarmupStateRow> states_;
+  std::map<std::string, std::vector<storage::WarmupOpinionRow>, std::less<>> opinions_;  // By source.
   // By (address, provider), days in order.
   std::map<std::pair<std::string, std::string>, std::vector<storage::LedgerRow>> ledger_;
 };

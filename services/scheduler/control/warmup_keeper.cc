@@ -9,7 +9,6 @@
 namespace sluice::scheduler {
 namespace {
 
-constexpr int kSettleShare = 288;  // Of a day: five minutes.
 constexpr auto kBlocksWithin = std::chrono::hours(1);
 constexpr auto kBlocksSeenEvery = std::chrono::seconds(5);
 
@@ -90,19 +89,29 @@ absl::Status WarmupKeeper::Join(const PolicyDocument& policy) {
   return Write(changes);
 }
 
+absl::Status WarmupKeeper::Hear(Duration not_older) {
+  const SteadyInstant steady = clock_.Steady();
+  if (heard_at_ != SteadyInstant() && steady - heard_at_ < not_older) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::vector<storage::WarmupOpinionRow> opinions, store_.Opinions(day_.now));
+  book_.SetOpinions(std::move(opinions));
+  heard_at_ = steady;
+  return absl::OkStatus();
+}
+
 absl::Status WarmupKeeper::JudgeDays() {
   if (day_.now - day_.starts_at < (day_.ends_at - day_.starts_at) / kSettleShare) return absl::OkStatus();
   const auto& states = book_.states();
   if (std::none_of(states.begin(), states.end(), [&](const auto& row) { return IsDue(row, day_.day); })) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<storage::LedgerRow> rows, ledger_.Rows("", day_.day - kDaysKnown, day_.day));
   book_.SetLedger(rows);
+  RETURN_IF_ERROR(Hear(Duration::zero()));
   std::vector<storage::WarmupChange> changes;
   for (storage::WarmupStateRow row : states) {
     const WarmupPlan* plan = book_.Plan(row.plan, row.plan_version);
     if (!IsDue(row, day_.day) || plan == nullptr) continue;
     if (row.suspended_until && *row.suspended_until <= day_.now) row.suspended_until.reset();
     const std::vector<WarmupDay> days = book_.Days(row.address, row.provider, day_.day);
-    changes.push_back(Decide(row, JudgeDay(*plan, row.provider, StateOf(row), days, Standing::kNone, day_.day, day_.now)));
+    changes.push_back(Decide(row, JudgeDay(*plan, row.provider, StateOf(row), days, book_.OthersOf(row), day_.day, day_.now)));
   }
   RETURN_IF_ERROR(Write(changes));
   return ledger_.Trim(day_.day - kDaysKept);
@@ -214,6 +223,7 @@ absl::Status WarmupKeeper::OpenDay() {
 }
 
 absl::Status WarmupKeeper::JudgeMinutes() {
+  RETURN_IF_ERROR(Hear(kHearEvery));
   for (storage::WarmupStateRow row : book_.states()) {
     const storage::LedgerRow* today = book_.Row(row.address, row.provider, day_.day);
     if (today == nullptr) continue;
@@ -226,7 +236,7 @@ absl::Status WarmupKeeper::JudgeMinutes() {
     }
     while (seen.blocked.size() > 1 && day_.now - seen.blocked[1].first > kBlocksWithin) seen.blocked.erase(seen.blocked.begin());
     const WarmupCounts hour{.blocked = counts.blocked - seen.blocked.front().second};
-    const Judgement judgement = JudgeMinute(StateOf(row), counts - seen.since, hour, Standing::kNone, day_.now);
+    const Judgement judgement = JudgeMinute(StateOf(row), counts - seen.since, hour, book_.OthersOf(row), day_.now);
     if (judgement.decision == WarmupDecision::kNone) {
       if (day_.now - seen.blocked.back().first >= kBlocksSeenEvery) seen.blocked.emplace_back(day_.now, counts.blocked);
       continue;
@@ -244,7 +254,7 @@ absl::Status WarmupKeeper::React(storage::WarmupStateRow& row, const storage::Le
   const int64_t used = today.granted - today.returned;
   std::optional<int64_t> cap = today.cap;
   if (judgement.decision == WarmupDecision::kSlow) cap = used + (today.cap.value_or(used + 2 * today.attempted) - used) / 2;
-  if (judgement.decision == WarmupDecision::kSuspend && judgement.state.phase != WarmupPhase::kWarm) {
+  if (judgement.decision != WarmupDecision::kSlow && judgement.state.phase != WarmupPhase::kWarm) {
     const WarmupPlan* plan = book_.Plan(row.plan, row.plan_version);
     const auto stage_cap = plan == nullptr ? std::nullopt : CapOf(*plan, judgement.state.stage, row.provider);
     if (stage_cap) cap = std::min(cap.value_or(*stage_cap), *stage_cap);

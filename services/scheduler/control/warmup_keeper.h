@@ -41,6 +41,7 @@ class WarmupKeeper {
 
  private:
   static constexpr Duration kLookEvery = std::chrono::seconds(2);
+  static constexpr Duration kHearEvery = std::chrono::seconds(2);
   static constexpr int kDaysKnown = 45;
   static constexpr int kDaysKept = 400;
 
@@ -51,6 +52,8 @@ class WarmupKeeper {
   };
   absl::Status Reload();
   absl::Status Join(const PolicyDocument& policy);
+  // What others say, as fresh as the judgement needs it.
+  absl::Status Hear(Duration not_older);
   absl::Status JudgeDays();
   absl::Status OpenDay();
   absl::Status JudgeMinutes();
@@ -71,7 +74,7 @@ class WarmupKeeper {
   storage::LedgerDay day_;
   int64_t stamp_ = -1;
   int64_t ledger_day_ = -1;
-  SteadyInstant looked_at_{};
+  SteadyInstant looked_at_{}, heard_at_{};
   std::map<std::pair<std::string, std::string>, Seen> seen_;
 };
 

@@ -11,6 +11,7 @@ struct WarmupMetrics {
   explicit WarmupMetrics(telemetry::Metrics& metrics);
   telemetry::Family<telemetry::Gauge>&stage, &cap, &used, &accepted;
   telemetry::Family<telemetry::Counter>& decisions;
+  telemetry::Histogram& wait;
 };
 
 }  // namespace sluice::scheduler

@@ -71,6 +71,7 @@ struct FakeScheduler {
       entries,
       resolver,
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
+      [this](std::string_view provider) { return warmup.Lacking(provider); },
       clock};
   FakeFeedbackStore feedback_store;
   storage::FeedbackIntake feedback{feedback_store, std::nullopt,
@@ -103,7 +104,7 @@ struct FakeScheduler {
                                 .constraints = constraints,
                                 .explain = explain,
                                 .queue = queue,
-                                .feedback = feedback,
+                                .feedback = {.intake = feedback, .knows_tenant = [](const std::string& tenant) { return tenant == "shop"; }},
                                 .reputation = reputation,
                                 .clock = clock,
                                 .warmup = warmup});

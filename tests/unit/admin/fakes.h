@@ -94,6 +94,13 @@ class FakeKeyStore final : public storage::KeyStore {
     if (!found->second.revoked_at) found->second.revoked_at = now;
     return found->second;
   }
+  absl::StatusOr<storage::ApiKey> SetLimits(const std::string& id, const storage::KeyLimits& limits) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = keys.find(id);
+    if (found == keys.end()) return absl::NotFoundError("no such key");
+    found->second.limits = limits;
+    return found->second;
+  }
   absl::StatusOr<std::vector<storage::ApiKey>> LoadAll() override {
     return List("", "", 1'000'000);
   }

@@ -216,6 +216,25 @@ TEST(KeyAdminTest, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(rig.key_store.keys, IsEmpty());
 }
 
+TEST(KeyAdminTest, LimitsAreSetReplacedAndRecorded) {
+  Rig rig;
+  const auto created = rig.keys.Create({"shop", "", "ada", {.messages_per_second = 5}});
+  ASSERT_TRUE(created.ok()) << created.status();
+  const std::string id = created->key.id;
+  EXPECT_EQ(rig.key_store.keys.at(id).limits.messages_per_second, 5);
+  const auto limited = rig.keys.Limit(id, {.bytes_per_second = 7, .message_bytes = 9}, "ada");
+  ASSERT_TRUE(limited.ok()) << limited.status();
+  EXPECT_EQ(limited->limits, (storage::KeyLimits{.bytes_per_second = 7, .message_bytes = 9}));
+  EXPECT_EQ(rig.key_store.keys.at(id).limits, limited->limits);
+  ASSERT_FALSE(rig.audit_store.entries.empty());
+  EXPECT_EQ(rig.audit_store.entries.back().method, "LimitApiKey");
+  EXPECT_EQ(rig.audit_store.entries.back().actor, "ada");
+  EXPECT_TRUE(absl::IsNotFound(rig.keys.Limit("nobody", {}, "ada").status()));
+  EXPECT_EQ(wire::FieldViolationsOf(rig.keys.Limit("", {}, "ada").status())[0].field, "key_id");
+  EXPECT_EQ(wire::FieldViolationsOf(rig.keys.Limit(id, {.message_bytes = -1}, "ada").status())[0].field,
+            "limits.message_bytes");
+}
+
 TEST(KeyAdminTest, RevokesOnceAndForAll) {
   Rig rig;
   const std::string id = rig.keys.Create({"shop", "", ""})->key.id;

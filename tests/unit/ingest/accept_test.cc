@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 
 #include "unit/ingest/fake_store.h"
@@ -18,14 +19,25 @@ constexpr std::string_view kContent = "From: Shop <news@shop.example>\r\n\r\nBod
 class AcceptTest : public ::testing::Test {
  protected:
   AcceptTest() {
+    Limit({});
+    commit_.SetShards({3});
+  }
+
+  void Limit(const storage::KeyLimits& limits) {
     PolicyDocument policy;
     policy.tenants = {{.name = "shop", .streams = {"news"}, .sender_domains = {"shop.example"}}};
     policy.streams = {{.name = "news"}};
     storage::ApiKey key;
+    key.id = "k1";
     key.tenant = "shop";
     key.secret_hash.assign(secret_.begin(), secret_.end());
+    key.limits = limits;
     directory_.Set(MakeDirectory(1, policy, {key}));
-    commit_.SetShards({3});
+  }
+  static int Answers(const std::vector<SubmitOutcome>& outcomes) {
+    return static_cast<int>(std::count_if(outcomes.begin(), outcomes.end(), [](const SubmitOutcome& outcome) {
+      return std::holds_alternative<SubmitAnswer>(outcome);
+    }));
   }
 
   static SubmissionRequest Request(std::string_view recipient, std::string_view key = "") {
@@ -68,7 +80,8 @@ class AcceptTest : public ::testing::Test {
   GroupCommit commit_{
       {.writers = 1}, [this] { return store_.Open(); }, [](CommittedBatch) {}, clock_, log_};
   storage::SuppressionSet suppressions_;
-  Accept accept_{directory_, suppressions_, admission_, commit_, {}, clock_};
+  PendingQuota quota_;
+  Accept accept_{directory_, suppressions_, admission_, quota_, commit_, {}, clock_};
 };
 
 TEST_F(AcceptTest, AnswersEachSubmissionInItsPlace) {
@@ -81,6 +94,35 @@ TEST_F(AcceptTest, AnswersEachSubmissionInItsPlace) {
   EXPECT_EQ(Error(outcomes[2]).code, absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Error(outcomes[2]).message, HasSubstr("the row is bad"));
   EXPECT_GT(Answer(outcomes[3]).message_id, first);
+}
+
+TEST_F(AcceptTest, AKeyAtItsRateIsToldWhenToComeBack) {
+  Limit({.messages_per_second = 2});
+  // A second's worth, and the request that overdraws it.
+  EXPECT_EQ(Answers(Run({Request("a@example.com"), Request("b@example.com"), Request("c@example.com")})), 3);
+  const auto refused = accept_.Admit(secret_, 1000, 1);
+  ASSERT_TRUE(std::holds_alternative<SubmitError>(refused));
+  EXPECT_EQ(std::get<SubmitError>(refused).code, absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::get<SubmitError>(refused).message, HasSubstr("API key k1 is at its limit of 2 messages a second"));
+  const Duration wait = std::get<SubmitError>(refused).retry_after;
+  EXPECT_GT(wait, Duration(0));
+  clock_.Advance(wait);
+  EXPECT_EQ(Answers(Run({Request("d@example.com")})), 1);
+  EXPECT_EQ(admission_.held_bytes(), 0u) << "a refused request holds no room";
+}
+
+TEST_F(AcceptTest, AMessageOverTheKeysSizeIsRefusedAloneNamingTheLimit) {
+  Limit({.message_bytes = static_cast<int64_t>(kContent.size())});
+  const std::string larger = std::string(kContent) + "x\r\n";
+  std::vector<SubmissionRequest> requests = {Request("a@example.com"), Request("b@example.com")};
+  requests[1].content = larger;
+  const auto outcomes = Run(requests);
+  Answer(outcomes[0]);
+  const SubmitError error = Error(outcomes[1]);
+  EXPECT_EQ(error.code, absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(error.violations.at(0).field, "content");
+  EXPECT_THAT(error.message, HasSubstr(Cat("API key k1 takes at most ", kContent.size())));
+  EXPECT_EQ(error.retry_after, Duration(0)) << "it would fail again";
 }
 
 TEST_F(AcceptTest, NothingIsCommittedWhenAllIsRefused) {

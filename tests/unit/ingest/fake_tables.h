@@ -131,6 +131,9 @@ class FakeKeys final : public storage::KeyStore {
   absl::StatusOr<storage::ApiKey> Revoke(const std::string&, Instant) override {
     return absl::UnimplementedError("not needed");
   }
+  absl::StatusOr<storage::ApiKey> SetLimits(const std::string&, const storage::KeyLimits&) override {
+    return absl::UnimplementedError("not needed");
+  }
   absl::StatusOr<std::vector<storage::ApiKey>> LoadAll() override {
     if (!failure.ok()) return failure;
     return keys;

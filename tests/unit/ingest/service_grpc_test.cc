@@ -90,7 +90,8 @@ class ServiceTest : public ::testing::Test {
   Admission admission_{{}};
   GroupCommit commit_{{}, [this] { return store_.Open(); }, [](CommittedBatch) {}, clock_, log_};
   storage::SuppressionSet suppressions_;
-  Accept accept_{directory_, suppressions_, admission_, commit_, {}, clock_};
+  PendingQuota quota_;
+  Accept accept_{directory_, suppressions_, admission_, quota_, commit_, {}, clock_};
   Lookup lookup_{entries_, event_store_, [](MessageId, const std::vector<int64_t>& ids) {
                    std::vector<std::pair<int64_t, bool>> answers;
                    for (const int64_t id : ids) answers.emplace_back(id, true);

@@ -69,6 +69,29 @@ TEST(ExplainTest, TellsOfEachMemberWhyItIsOrIsNotEligibleAndItsLimits) {
   EXPECT_FALSE(told.members[3].eligible) << "a reserve while a regular member can send";
 }
 
+TEST(ExplainTest, TellsWhichAddressFamilyDoesNotDo) {
+  PolicyDocument policy = Policy();
+  policy.sources = {{.name = "ip-21", .address = "2001:db8::21"}, {.name = "ip-11", .address = "192.0.2.11"}};
+  ExplainFacts facts = News();
+  facts.lacks_ipv6 = true;
+  Explanation told = Explain(policy, {}, Sources(), facts);
+  EXPECT_FALSE(told.members[0].eligible);
+  EXPECT_EQ(told.members[0].reason, "sends by IPv6: no MX host has an IPv6 address");
+  EXPECT_TRUE(told.members[2].eligible);
+
+  facts = News();
+  facts.lacks_ipv4 = true;
+  told = Explain(policy, {}, Sources(), facts);
+  EXPECT_TRUE(told.members[0].eligible);
+  EXPECT_EQ(told.members[2].reason, "sends by IPv4: no MX host has an IPv4 address");
+
+  ShapingRule never;
+  never.match.provider = "google";
+  never.ipv6 = Ipv6Mode::kNever;
+  policy.shaping = {never};
+  EXPECT_EQ(Explain(policy, {}, Sources(), News()).members[0].reason, "sends by IPv6: `ipv6: never` (shaping[0])");
+}
+
 TEST(ExplainTest, TellsTheConstraintItWaitsFor) {
   const std::vector<Constraint> held = {Suspend(7, {.stream = "news"}), Suspend(8, {.tenant = "bank"})};
   const Explanation told = Explain(Policy(), held, Sources(), News());

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kToday = 20'000;
 const Instant kNow = FromMicros(kToday * 86'400'000'000 + 300'000'000);
+constexpr auto kHour = std::chrono::hours(1);
 const WarmupPlan& Default() { return FindShippedPlan("default")->plan; }
 
 WarmupState At(int stage, WarmupPhase phase = WarmupPhase::kWarming) {
@@ -23,8 +24,8 @@ WarmupDay Day(int64_t cap, int64_t day = kToday - 1) {
   return {.day = day, .cap = cap, .counts = {.attempted = cap, .accepted = cap}};
 }
 Judgement Judge(const WarmupState& state, std::vector<WarmupDay> days, std::string_view provider = "google",
-                Standing standing = Standing::kNone) {
-  return JudgeDay(Default(), provider, state, days, standing, kToday, kNow);
+                const WarmupOpinion& others = {}) {
+  return JudgeDay(Default(), provider, state, days, others, kToday, kNow);
 }
 
 // ---- plans --------------------------------------------------------------------------------------
@@ -151,13 +152,80 @@ TEST(WarmupTest, MicrosoftsDeferralsWeighMore) {
 TEST(WarmupTest, ManyComplaintsOrAListingSuspendADayAndBeginAgain) {
   WarmupDay day = Day(4'000);
   day.counts.complained = 60;
-  for (const Judgement& out : {Judge(At(6), {day}), Judge(At(6), {Day(4'000)}, "google", Standing::kListed)}) {
+  for (const Judgement& out : {Judge(At(6), {day}), Judge(At(6), {Day(4'000)}, "google", OpinionOfWord("listed_critical", "zen", kNow - kHour))}) {
     EXPECT_EQ(out.decision, WarmupDecision::kSuspend);
     EXPECT_EQ(out.state.stage, 1);
     EXPECT_EQ(out.state.suspended_until, kNow + std::chrono::hours(24));
     EXPECT_EQ(CapFor(Default(), "google", out.state, {}, kToday, kNow), 0);
     EXPECT_EQ(CapFor(Default(), "google", out.state, {}, kToday + 1, kNow + std::chrono::hours(24)), 100);
   }
+}
+
+TEST(WarmupTest, AListedAddressDoesNotAdvanceHoweverCleanItsDayWas) {
+  const Judgement before = Judge(At(6), {Day(4'000)});
+  ASSERT_EQ(before.decision, WarmupDecision::kAdvance);
+  for (const char* word : {"listed_high", "listed_medium", "listed_low", "listed_policy", "snds_yellow"}) {
+    const Judgement out = Judge(At(6), {Day(4'000)}, "google", OpinionOfWord(word, "zen.spamhaus.org: SBL", kNow - kHour));
+    EXPECT_EQ(out.decision, WarmupDecision::kHold) << word;
+    EXPECT_EQ(out.state.stage, 6) << word;
+    EXPECT_THAT(out.evidence, testing::HasSubstr("zen.spamhaus.org: SBL")) << word;
+  }
+  for (const char* word : {"snds_red", "snds_traps"}) {
+    EXPECT_EQ(Judge(At(6), {Day(4'000)}, "ms-consumer", OpinionOfWord(word, "", kNow)).decision, WarmupDecision::kRegress) << word;
+  }
+  for (const char* word : {"no_reverse_dns", "ehlo_elsewhere", "google_spam_rate"}) {
+    EXPECT_EQ(OpinionOfWord(word, "", kNow).standing, Standing::kNone) << word;
+  }
+}
+
+TEST(WarmupTest, HealthThatRestsItHoldsTheStage) {
+  EXPECT_EQ(OpinionOfHealth(HealthState::kWatch, "", kNow).standing, Standing::kNone);
+  const Judgement out = Judge(At(6), {Day(4'000)}, "google", OpinionOfHealth(HealthState::kThrottled, "throttled: 12 of 20", kNow));
+  EXPECT_EQ(out.decision, WarmupDecision::kHold);
+  EXPECT_EQ(out.why, "health");
+  EXPECT_THAT(out.evidence, testing::HasSubstr("throttled: 12 of 20"));
+}
+
+TEST(WarmupTest, AListingActsOnceSoThatAPersonMayGoOnUnderIt) {
+  const WarmupOpinion listed = OpinionOfWord("listed_critical", "zen.spamhaus.org: SBL", kNow - kHour);
+  const Judgement out = JudgeMinute(At(5), {}, {}, listed, kNow);
+  ASSERT_EQ(out.decision, WarmupDecision::kSuspend);
+  EXPECT_EQ(out.why, "listed");
+  EXPECT_EQ(out.evidence, "zen.spamhaus.org: SBL");
+  EXPECT_EQ(out.state.stage, 1);
+  WarmupState resumed = out.state;
+  resumed.suspended_until.reset();
+  resumed.suspensions = 0;
+  EXPECT_EQ(JudgeMinute(resumed, {}, {}, listed, kNow + kHour).decision, WarmupDecision::kNone);
+  const Judgement day = Judge(resumed, {Day(100)}, "google", listed);
+  EXPECT_EQ(day.decision, WarmupDecision::kHold) << "but it does not advance";
+  EXPECT_EQ(day.why, "listed");
+  WarmupOpinion again = listed;
+  again.since = kNow + kHour;
+  EXPECT_EQ(JudgeMinute(resumed, {}, {}, again, kNow + 2 * kHour).decision, WarmupDecision::kSuspend) << "another listing";
+}
+
+TEST(WarmupTest, ARefusalDoesWhatItsRuleSays) {
+  const WarmupOpinion pauses = OpinionOfRefusal("google_blocks_source", "reply '550 5.7.28 …'", kNow - kHour);
+  EXPECT_EQ(pauses.standing, Standing::kRefused);
+  const Judgement paused = JudgeMinute(At(5), {}, {}, pauses, kNow);
+  EXPECT_EQ(paused.decision, WarmupDecision::kSuspend);
+  EXPECT_EQ(paused.why, "refused");
+  EXPECT_EQ(paused.state.suspended_until, kNow + std::chrono::hours(24));
+  const WarmupOpinion slows = OpinionOfRefusal("google_rate_source", "reply '421 4.7.28 …'", kNow - kHour);
+  const Judgement back = JudgeMinute(At(5), {}, {}, slows, kNow);
+  EXPECT_EQ(back.decision, WarmupDecision::kRegress);
+  EXPECT_EQ(back.state.stage, 4);
+  EXPECT_EQ(JudgeMinute(back.state, {}, {}, slows, kNow).decision, WarmupDecision::kNone) << "once";
+  EXPECT_EQ(JudgeMinute(At(1), {}, {}, slows, kNow).state.stage, 1);
+  EXPECT_EQ(OpinionOfRefusal("automation[2]", "", kNow).standing, Standing::kNone);
+}
+
+TEST(WarmupTest, TheGravestOpinionCounts) {
+  const WarmupOpinion health = OpinionOfHealth(HealthState::kThrottled, "", kNow), listed = OpinionOfWord("listed_critical", "", kNow - kHour);
+  EXPECT_TRUE(IsGraver(listed, health));
+  EXPECT_FALSE(IsGraver(health, listed));
+  EXPECT_TRUE(IsGraver(health, {}));
 }
 
 TEST(WarmupTest, WhatAPersonHoldsIsNotJudged) {
@@ -186,7 +254,7 @@ TEST(WarmupTest, AWarmAddressThatGoesBadWarmsAgain) {
 TEST(WarmupTest, IdleTimeDecaysByTheTableWhateverDayItIsJudgedOn) {
   const auto after = [](WarmupState state, int64_t idle, int64_t step) {
     for (int64_t day = kToday + step; day <= kToday + idle; day += step) {
-      state = JudgeDay(Default(), "google", state, {}, Standing::kNone, day, kNow).state;
+      state = JudgeDay(Default(), "google", state, {}, {}, day, kNow).state;
     }
     return state;
   };
@@ -233,26 +301,50 @@ TEST(WarmupTest, SuspensionsGrowUntilAPersonIsNeeded) {
 // ---- the minute ---------------------------------------------------------------------------------
 
 TEST(WarmupTest, AFewBlockRepliesWithinTheHourSuspend) {
-  EXPECT_EQ(JudgeMinute(At(5), {}, {.blocked = 4}, Standing::kNone, kNow).decision, WarmupDecision::kNone);
-  const Judgement out = JudgeMinute(At(5), {}, {.blocked = 5}, Standing::kNone, kNow);
+  EXPECT_EQ(JudgeMinute(At(5), {}, {.blocked = 4}, {}, kNow).decision, WarmupDecision::kNone);
+  const Judgement out = JudgeMinute(At(5), {}, {.blocked = 5}, {}, kNow);
   EXPECT_EQ(out.decision, WarmupDecision::kSuspend);
   EXPECT_EQ(out.state.stage, 1);
   EXPECT_EQ(out.state.suspended_until, kNow + std::chrono::hours(24));
 }
 
 TEST(WarmupTest, BouncesHalveThenSuspend) {
-  EXPECT_EQ(JudgeMinute(At(5), {.attempted = 90, .bounced = 60}, {}, Standing::kNone, kNow).decision, WarmupDecision::kNone);
-  const Judgement slow = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 60}, {}, Standing::kNone, kNow);
+  EXPECT_EQ(JudgeMinute(At(5), {.attempted = 90, .bounced = 60}, {}, {}, kNow).decision, WarmupDecision::kNone);
+  const Judgement slow = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 60}, {}, {}, kNow);
   EXPECT_EQ(slow.decision, WarmupDecision::kSlow);
-  EXPECT_EQ(JudgeMinute(slow.state, {.attempted = 1'000, .bounced = 60}, {}, Standing::kNone, kNow).decision,
+  EXPECT_EQ(JudgeMinute(slow.state, {.attempted = 1'000, .bounced = 60}, {}, {}, kNow).decision,
             WarmupDecision::kNone)
       << "once an hour";
-  const Judgement stop = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 150}, {}, Standing::kNone, kNow);
+  const Judgement stop = JudgeMinute(At(5), {.attempted = 1'000, .bounced = 150}, {}, {}, kNow);
   EXPECT_EQ(stop.decision, WarmupDecision::kSuspend);
   EXPECT_EQ(stop.state.suspended_until, kNow + std::chrono::hours(4));
 }
 
 // ---- properties ---------------------------------------------------------------------------------
+
+TEST(WarmupPaceTest, TheLastOfManyIsReckonedOverTheDaysToCome) {
+  const Instant midnight = FromMicros(kToday * 86'400'000'000);
+  const PacedCap today{.cap = 100, .used = 90, .opens_at = midnight, .closes_at = midnight + 20 * kHour};
+  const PacedDays then{.cap = 100, .opens_at = midnight + 24 * kHour, .length = 24 * kHour, .open = 20 * kHour};
+  const Instant noon = midnight + 12 * kHour;
+  EXPECT_EQ(LastGrantAt(today, 1, then, noon), NextGrantAt(today, noon));
+  const auto hours = [&](std::optional<Instant> at) { return static_cast<double>((*at - midnight).count()) / 3.6e9; };
+  EXPECT_NEAR(hours(LastGrantAt(today, 10, then, noon)), 19.6, 0.3);
+  EXPECT_NEAR(hours(LastGrantAt(today, 11, then, noon)), 24, 0.01) << "the first of tomorrow";
+  EXPECT_NEAR(hours(LastGrantAt(today, 110, then, noon)), 43.6, 0.3) << "the last of tomorrow";
+  EXPECT_NEAR(hours(LastGrantAt(today, 111, then, noon)), 48, 0.01);
+  PacedCap stopped = today;
+  stopped.stopped_until = noon + 24 * kHour;
+  EXPECT_NEAR(hours(LastGrantAt(stopped, 1, then, noon)), 48, 0.01) << "nothing on the days that are stopped";
+  EXPECT_EQ(LastGrantAt({.cap = 0}, 1, {.cap = 0, .opens_at = then.opens_at, .length = 24 * kHour, .open = 20 * kHour}, noon), std::nullopt);
+  EXPECT_EQ(LastGrantAt({.cap = 0}, 500, {.opens_at = then.opens_at, .length = 24 * kHour, .open = 20 * kHour}, noon), then.opens_at);
+}
+
+TEST(WarmupPaceTest, WhatIsStoppedGivesNothingUntilThen) {
+  const PacedCap row{.cap = 100, .used = 0, .opens_at = kNow - kHour, .closes_at = kNow + kHour, .stopped_until = kNow + std::chrono::minutes(30)};
+  EXPECT_EQ(PaceAllows(row, kNow), 0);
+  EXPECT_EQ(NextGrantAt(row, kNow), kNow + std::chrono::minutes(30));
+}
 
 TEST(WarmupProperty, WhateverHappensTheStageStaysOnTheLadderAndNeverRisesByMoreThanOne) {
   std::mt19937_64 random(6);
@@ -263,7 +355,7 @@ TEST(WarmupProperty, WhateverHappensTheStageStaysOnTheLadderAndNeverRisesByMoreT
     Instant now = kNow;
     for (int64_t today = kToday; today < kToday + 120; ++today, now += std::chrono::hours(24)) {
       const auto before = state;
-      state = JudgeDay(Default(), "yahoo", state, days, below(40) == 0 ? Standing::kRed : Standing::kNone, today, now).state;
+      state = JudgeDay(Default(), "yahoo", state, days, WarmupOpinion{.standing = below(40) == 0 ? Standing::kRed : Standing::kNone}, today, now).state;
       ASSERT_GE(state.stage, 1);
       ASSERT_LE(state.stage, 15);
       ASSERT_LE(state.stage, before.stage + 1);

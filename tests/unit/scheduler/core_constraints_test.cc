@@ -63,6 +63,15 @@ TEST_F(ConstraintsTest, EachKindOfScopeHoldsAndLetsGo) {
   }
 }
 
+TEST_F(ConstraintsTest, WhatNamesNothingHoldsEverything) {
+  rig.core.SetConstraints(2, {Suspend({})});
+  HandOff(3);
+  EXPECT_THAT(port->released, IsEmpty());
+  rig.core.SetConstraints(3, {});
+  rig.Run();
+  EXPECT_THAT(port->released, SizeIs(3));
+}
+
 TEST_F(ConstraintsTest, OthersAreNotTouched) {
   rig.core.SetConstraints(2, {Suspend({.tenant = "bank"}), Suspend({.campaign = "may"}), Suspend({.domain = "e.test"})});
   HandOff();

@@ -55,6 +55,49 @@ TEST_F(CoreFairnessTest, ATenantLeavesCreditForTheNext) {
   EXPECT_EQ(ReleasedByTenant()["shop"], 20);
 }
 
+// PostgreSQL is slow: an egress keeps what it has reported, and takes no more than it can keep.
+TEST_F(CoreFairnessTest, WhatIsReportedAndNotSettledTakesCreditAndLeavesSomeForTheNext) {
+  for (int i = 0; i < 60; ++i) HandOff("bulk", 100, "d" + std::to_string(i) + ".test");
+  rig.AnswerDns();
+  const auto turns = [&] {
+    for (int i = 0; i < 100; ++i) {
+      rig.core.Turn();
+      rig.AnswerDns();
+      ReportAllBut("");
+    }
+  };
+  turns();
+  const int bulk = ReleasedByTenant()["bulk"];
+  EXPECT_GT(bulk, 1000) << "more than may be in flight at once";
+  EXPECT_LE(bulk, 2400) << "four fifths of three times its credit";
+  HandOff("shop", 200, "d1.test");
+  turns();
+  EXPECT_EQ(ReleasedByTenant()["shop"], 200) << "nobody takes all";
+  EXPECT_LE(port->released.size(), 3000U);
+  rig.Run();
+  turns();
+  EXPECT_GT(ReleasedByTenant()["bulk"], bulk) << "settled: there is room again";
+}
+
+// An egress that connects anew keeps its reports for whoever owns their shards now: nothing of them counts twice or for ever.
+TEST_F(CoreFairnessTest, AnEgressThatConnectsAnewHasItsWholeCredit) {
+  for (int i = 0; i < 60; ++i) HandOff("bulk", 100, "d" + std::to_string(i) + ".test");
+  rig.AnswerDns();
+  for (int i = 0; i < 100; ++i) {
+    rig.core.Turn();
+    rig.AnswerDns();
+    ReportAllBut("");
+  }
+  const size_t before = port->released.size();
+  rig.core.OnEgressGone(rig.sessions["egress-1"]);
+  port = rig.Connect();
+  rig.Bind();
+  reported = 0;
+  rig.Commit();
+  for (int i = 0; i < 10; ++i) rig.core.Turn();
+  EXPECT_GT(port->released.size(), 100U) << before << " were released before";
+}
+
 TEST_F(CoreFairnessTest, ABlackHoledSiteHoldsNobodyElseUp) {
   for (int i = 0; i < 30; ++i) HandOff("shop", 100, "hole.test");
   rig.Run();

@@ -104,6 +104,17 @@ TEST_F(FamilyTest, ASiteWithoutIpv6GoesByTheOtherFamilyAtOnceAndIsRemembered) {
   EXPECT_EQ(CountOf("ip-2"), 3U);
 }
 
+TEST_F(FamilyTest, ASiteWithIpv6AloneGoesByThatFamilyFromThenOn) {
+  HandOff("d.test", 2);
+  const auto entry = *std::find_if(port->released.begin(), port->released.end(),
+                                   [](const ReleasedEntry& e) { return e.source == "ip-1"; });
+  port->released.clear();
+  rig.Report("egress-1", entry, kDeferred, 1, "dns", {}, "4.4.4");
+  rig.Run();
+  HandOff("d.test", 6);
+  EXPECT_THAT(port->released, Each(Field(&ReleasedEntry::source, "ip-2")));
+}
+
 TEST_F(FamilyTest, WithoutAMemberThatCouldTheScheduleCounts) {
   policy.pools[0].members = {{.source = "ip-2"}};
   rig.core.SetPolicy(++revision, policy);

@@ -62,6 +62,28 @@ struct CoreWarmupTest : ::testing::Test {
     report.source = "ip-1";
     return report;
   }
+  // One entry is in flight on a grant when the warming sources become these: its outcome is counted all the same.
+  void CountsAfter(const std::vector<WarmupBook::View>& sources) {
+    Start("old");
+    Follow();
+    rig.HandOff(rig.Batch(1, 1));
+    rig.Run();
+    Grant(1);
+    ASSERT_THAT(Sources(), ::testing::ElementsAre("ip-1"));
+    rig.core.SetWarmup(sources, day);
+    DeliverInput input;
+    AttemptReport report = ReportOf(kDelivered, "body");
+    report.rcpt_sent = true;
+    input.reports.push_back(report);
+    rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
+    rig.Pass(std::chrono::seconds(2), {"egress-1"});
+    ASSERT_THAT(rig.world.recorded, SizeIs(1));
+    EXPECT_EQ(rig.world.recorded[0].address, "127.0.0.11");
+    EXPECT_EQ(rig.world.recorded[0].provider, "other");
+    EXPECT_EQ(rig.world.recorded[0].day, kDay);
+    EXPECT_EQ(rig.world.recorded[0].attempted, 1);
+    EXPECT_EQ(rig.world.recorded[0].accepted, 1);
+  }
   std::vector<std::string> Sources() const {
     std::vector<std::string> out;
     for (const ReleasedEntry& entry : port->released) out.push_back(entry.source);
@@ -107,6 +129,32 @@ TEST_F(CoreWarmupTest, WhatExceedsTheAllowanceOverflowsAtOnce) {
   EXPECT_EQ(port->released[1].pool, "old");
   EXPECT_FALSE(port->released[1].one_rcpt);
   EXPECT_EQ(rig.metrics.overflowed, 2);
+}
+
+TEST_F(CoreWarmupTest, WhatWaitsIsToldByWhomItWaitsFor) {
+  Start("");
+  Follow();
+  EXPECT_THAT(rig.core.WarmupWaiting(), IsEmpty());
+  rig.HandOff(rig.Batch(1, 1, 3));
+  rig.Run();
+  EXPECT_THAT(rig.core.WarmupWaiting(), IsEmpty()) << "the ledger is asked";
+  Grant(0);
+  EXPECT_THAT(rig.core.WarmupWaiting(), ElementsAre(storage::WarmupWaitingRow{.address = "127.0.0.11", .provider = "other", .entries = 3}));
+}
+
+TEST_F(CoreWarmupTest, HowLongAnEntryWaitedIsObservedWhenItLeaves) {
+  telemetry::Histogram wait({1, 10});
+  rig.metrics.warmup_wait = &wait;
+  Start("");
+  Follow();
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  Grant(0);
+  EXPECT_EQ(wait.count(0) + wait.count(1) + wait.count(2), 0);
+  rig.Pass(std::chrono::seconds(4), {"egress-1"});
+  Grant(1);
+  EXPECT_EQ(wait.count(1), 1) << "about four seconds";
+  EXPECT_NEAR(wait.sum(), 4, 1.5);
 }
 
 TEST_F(CoreWarmupTest, WithoutOverflowItWaitsForTheNextGrant) {
@@ -181,6 +229,61 @@ TEST_F(CoreWarmupTest, OutcomesAreCountedOnTheDayOfTheGrant) {
   EXPECT_EQ(rig.world.recorded[0].day, kDay);
   EXPECT_EQ(rig.world.recorded[0].accepted, 1);
   EXPECT_EQ(rig.world.recorded[0].provider, "other");
+}
+
+TEST_F(CoreWarmupTest, WhatIsInFlightIsCountedWhoeverJoinsMeanwhile) {
+  CountsAfter({{.source = "ip-2", .address = "127.0.0.12", .columns = {{.provider = "other"}}},
+               {.source = "ip-1", .address = "127.0.0.11", .columns = {{.provider = "google"}, {.provider = "other"}}}});
+}
+
+TEST_F(CoreWarmupTest, WhatIsInFlightIsCountedThoughItsSourceWarmsUpNoMore) {
+  CountsAfter({{.source = "ip-2", .address = "127.0.0.12", .columns = {{.provider = "other"}}}});
+}
+
+TEST_F(CoreWarmupTest, WhatIsStoppedOverflowsAtOnceThoughThePaceWouldAllowMore) {
+  Start("old");
+  Follow();
+  rig.HandOff(rig.Batch(1, 1, 3));
+  rig.Run();
+  ASSERT_THAT(rig.world.draws, SizeIs(1));
+  rig.world.draws.clear();
+  storage::Granted stopped{.count = 0, .is_open = true,
+                           .provider = {.cap = 1'000, .used = 1, .opens_at = day.starts_at, .closes_at = day.ends_at},
+                           .total = {.cap = 1'000, .used = 1, .opens_at = day.starts_at, .closes_at = day.ends_at}};
+  stopped.provider.stopped_until = rig.clock.Now() + std::chrono::hours(24);
+  storage::GrantAnswer answer{.day = day, .grants = {stopped}};
+  answer.day.now = rig.clock.Now();
+  rig.core.OnDrawn(answer);
+  rig.Run();
+  EXPECT_THAT(Sources(), ElementsAre("ip-2", "ip-2", "ip-2"));
+  EXPECT_THAT(rig.world.draws, IsEmpty()) << "not asked again at once";
+}
+
+TEST_F(CoreWarmupTest, WhatControlSaysIsSuspendedIsNotAskedFor) {
+  Start("old");
+  rig.core.SetWarmup({{.source = "ip-1", .address = "127.0.0.11", .columns = {{.provider = "other", .is_stopped = true}}}}, day);
+  rig.HandOff(rig.Batch(1, 1));
+  rig.Run();
+  EXPECT_THAT(rig.world.draws, IsEmpty());
+  EXPECT_THAT(Sources(), ElementsAre("ip-2"));
+  rig.core.SetWarmup({{.source = "ip-1", .address = "127.0.0.11", .columns = {{.provider = "other"}}}}, day);
+  rig.HandOff(rig.Batch(2, 10));
+  rig.Run();
+  Grant(1);
+  EXPECT_THAT(Sources(), ElementsAre("ip-2", "ip-1"));
+}
+
+TEST_F(CoreWarmupTest, NothingIsDrawnThatNobodyWaitsFor) {
+  Start("old");
+  Follow();
+  rig.HandOff(rig.Batch(1, 1, 2));
+  rig.Run();
+  Grant(1, 100);
+  ASSERT_THAT(Sources(), ElementsAre("ip-1"));
+  Grant(0, 100);
+  EXPECT_THAT(Sources(), ElementsAre("ip-1", "ip-2")) << "the second has gone by the overflow";
+  rig.Pass(std::chrono::hours(2), {"egress-1"});
+  EXPECT_THAT(rig.world.draws, IsEmpty());
 }
 
 TEST_F(CoreWarmupTest, ALoweredCapRecallsWhatWasNotBegunAndGivesUpWhatWasDrawn) {

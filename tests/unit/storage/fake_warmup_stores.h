@@ -23,7 +23,14 @@ class FakeWarmupLedger final : public storage::WarmupLedger {
     rows.insert(rows.end(), opened.begin(), opened.end());
     return absl::OkStatus();
   }
-  absl::Status Limit(int64_t, const std::string&, const std::string&, std::optional<int64_t>, Instant) override {
+  struct Limited {
+    std::string provider;
+    std::optional<int64_t> cap;
+    Instant stopped_until{};
+  };
+  std::vector<Limited> limits;
+  absl::Status Limit(int64_t, const std::string&, const std::string& provider, std::optional<int64_t> cap, Instant stopped_until) override {
+    limits.push_back({provider, cap, stopped_until});
     return absl::OkStatus();
   }
   absl::StatusOr<std::vector<storage::LedgerRow>> Rows(const std::string& address, int64_t first, int64_t last) override {
@@ -40,21 +47,33 @@ class FakeWarmupLedger final : public storage::WarmupLedger {
 class FakeWarmupStore final : public storage::WarmupStore {
  public:
   std::vector<storage::WarmupStateRow> states;
+  int64_t stamp = 1;
   std::vector<storage::WarmupPlanRow> plans;
+  std::vector<storage::WarmupOpinionRow> opinions;
+  std::vector<storage::WarmupEventRow> events;
+  std::vector<storage::WarmupWaitingRow> waiting;
 
   absl::StatusOr<std::vector<storage::WarmupStateRow>> States() override { return states; }
-  absl::StatusOr<int64_t> Stamp() override { return 1; }
+  absl::StatusOr<int64_t> Stamp() override { return stamp; }
   absl::Status Write(const std::vector<storage::WarmupChange>& changes) override {
     for (const storage::WarmupChange& change : changes) {
       const auto found = std::find_if(states.begin(), states.end(), [&](const storage::WarmupStateRow& row) {
         return row.address == change.state.address && row.provider == change.state.provider;
       });
       (found == states.end() ? states.emplace_back() : *found) = change.state;
+      ++stamp;
+      if (change.event) events.push_back(*change.event);
     }
     return absl::OkStatus();
   }
   absl::StatusOr<storage::WarmupPlanRow> Pin(const storage::WarmupPlanRow& plan, Instant) override { return plan; }
   absl::StatusOr<std::vector<storage::WarmupPlanRow>> Plans() override { return plans; }
+  absl::Status SetWaiting(const std::string&, const std::vector<storage::WarmupWaitingRow>& rows) override {
+    waiting = rows;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<storage::WarmupWaitingRow>> Waiting() override { return waiting; }
+  absl::StatusOr<std::vector<storage::WarmupOpinionRow>> Opinions(Instant) override { return opinions; }
   absl::StatusOr<std::vector<storage::WarmupEventRow>> History(const std::string&, const std::string&, int64_t, int) override {
     return std::vector<storage::WarmupEventRow>();
   }

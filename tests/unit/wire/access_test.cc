@@ -54,7 +54,7 @@ TEST(AccessTest, ReadingIsForEveryPersonChangingForOperatorsPolicyAndKeysForAdmi
       {"Suspend", "operator admin"},            {"StartOperation", "operator admin"},
       {"UpdateWarmup", "operator admin"},       {"OverrideHealth", "operator admin"},
       {"ApplyPolicy", "admin"},                 {"CreateApiKey", "admin"},
-      {"RevokeApiKey", "admin"},
+      {"RevokeApiKey", "admin"},                {"LimitApiKey", "admin"},
   };
   for (const auto& [method, who] : expected) EXPECT_EQ(WhoMay("/sluice.v1.AdminService/" + method), who) << method;
 }
