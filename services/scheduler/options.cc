@@ -32,7 +32,7 @@ void Options::Bind(Config& config) {
   config.Bind("reputation.dns_every", reputation.dns_every, "How often reverse DNS, EHLO names, SPF, DMARC and DKIM records are looked at.");
   config.Bind("reputation.ca_file", reputation.ca_file, "PEM of authorities that SNDS and Postmaster Tools are verified by; default the system's.");
   config.Bind("reputation.snds.credentials_file", reputation.snds_credentials_file,
-              "JSON with client_id and refresh_token for SNDS; rewritten when the token rotates. Empty = not asked.");
+              "JSON with client_id and refresh_token for SNDS. Empty = not asked.");
   config.Bind("reputation.snds.links_file", reputation.snds_links_file, "Instead: two lines, the automated data link and status link.");
   config.Bind("reputation.snds.url", reputation.snds_url, "Base of the REST interface.");
   config.Bind("reputation.snds.token_url", reputation.snds_token_url, "Where its access tokens come from.");

@@ -292,7 +292,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   ReputationLoop reputation(
       {.tally = *tally, .feedback = *feedback_store, .health = health_keeper, .clock = clock, .log = log}, rounds);
   const auto signal_store = storage::MakeSignalStore(pool);
-  ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, clock, log));
+  const auto token_store = storage::MakeTokenStore(pool);
+  ASSIGN_OR_RETURN(Pollers pollers, MakePollers(options, *token_store, clock, log));
   PollLoop polls({.store = *signal_store, .health = health_keeper, .metrics = metrics, .clock = clock, .log = log},
                  std::move(pollers.all), rounds);
   ReputationAdmin reputation_admin({.health = *health_store,

@@ -141,8 +141,11 @@ class Reports(Scenario):
         self.server.answers["/snds/api/report/status/ip"] = ""
         self.service.start()
         self.expect("snds", "ip-12", verdict="warning", value="YELLOW")
-        self.assertEqual(json.loads(self.credentials.read_text())["refresh_token"], "refresh-two")
-        self.assertEqual(self.credentials.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.sql("select name, refresh_token from oauth_token"), [["snds", "refresh-two"]])
+        self.service.stop()
+        self.service.start()
+        self.server.answers["/snds/api/report/data"] = SNDS_HEAD + snds_row("127.0.0.12", "YELLOW", traps=5)
+        self.expect("snds traps", "ip-12", value="5")
         self.server.tokens.clear()
         self.server.given.clear()
         self.expect("snds", failure="invalid_grant")

@@ -6,6 +6,7 @@
 #include "storage/connection_pool.h"
 #include "storage/health_store.h"
 #include "storage/signal_store.h"
+#include "storage/token_store.h"
 
 namespace sluice::storage {
 namespace {
@@ -84,6 +85,19 @@ TEST_F(ReputationStoreTest, SignalsAndTheEventsThatTellOfThemAreSavedTogetherOrN
   EXPECT_FALSE(signals_->Save({Signal("ip-12", "", "x"), bad}, {note}).ok());
   EXPECT_EQ(Count("event_inbox"), 1);
   EXPECT_THAT(*signals_->List(true), SizeIs(1));
+}
+
+TEST_F(ReputationStoreTest, ARotatedTokenReplacesTheOneBefore) {
+  const auto tokens = MakeTokenStore(*pool_);
+  EXPECT_EQ(*tokens->Find("snds"), std::nullopt);
+  ASSERT_TRUE(tokens->Put("snds", {"5eed", "one", kNow}).ok());
+  ASSERT_TRUE(tokens->Put("snds", {"5eed", "two", kNow + hours(1)}).ok());
+  ASSERT_TRUE(tokens->Put("postmaster", {"0ther", "three", kNow}).ok());
+  const auto found = tokens->Find("snds");
+  ASSERT_TRUE(found.ok() && found->has_value());
+  EXPECT_EQ((*found)->refresh_token, "two");
+  EXPECT_EQ((*found)->seed, "5eed");
+  EXPECT_EQ((*found)->rotated_at, kNow + hours(1));
 }
 
 TEST_F(ReputationStoreTest, HealthComesBackAsItWasSaved) {

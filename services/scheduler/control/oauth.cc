@@ -1,9 +1,8 @@
 #include "scheduler/control/oauth.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <openssl/evp.h>
 
-#include <cstdio>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -30,63 +29,64 @@ absl::StatusOr<nlohmann::json> ReadCredentials(const std::string& path) {
   return *json;
 }
 
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
+std::string DigestOf(const std::string& text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  std::string out;
+  for (unsigned i = 0; i < size; ++i) {
+    out += kHex[digest[i] >> 4];
+    out += kHex[digest[i] & 15];
   }
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
+  return out;
+}
 
 }  // namespace
 
 absl::StatusOr<std::string> OauthTokenSource::Header() {
+  // What rotated while the store could not be reached.
+  RETURN_IF_ERROR(Keep());
   if (access_token_.empty() || clock_.Steady() >= expires_at_) RETURN_IF_ERROR(Refresh());
   return Cat("Authorization: Bearer ", access_token_);
 }
 
+absl::StatusOr<std::string> OauthTokenSource::Current(const std::string& seed, const std::string& from_file) {
+  ASSIGN_OR_RETURN(const auto stored, store_.Find(options_.name));
+  return stored && stored->seed == seed ? stored->refresh_token : from_file;
+}
+
+absl::Status OauthTokenSource::Keep() {
+  if (!unstored_) return absl::OkStatus();
+  RETURN_IF_ERROR(store_.Put(options_.name, *unstored_));
+  unstored_.reset();
+  return absl::OkStatus();
+}
+
 absl::Status OauthTokenSource::Refresh() {
   access_token_.clear();
-  ASSIGN_OR_RETURN(nlohmann::json credentials, ReadCredentials(options_.credentials_file));
-  const std::string part = options_.credentials_file + ".part";
-  const Fd fd(options_.rotates ? ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1);
-  if (options_.rotates && fd.get() < 0) {
-    return absl::PermissionDeniedError(
-        Cat("cannot write ", Quoted(part), ": the refresh token rotates, so the directory of the credentials must be writable"));
-  }
-  std::vector<std::pair<std::string, std::string>> form = {{"grant_type", "refresh_token"}};
-  for (const char* field : {"client_id", "client_secret", "refresh_token"}) {
-    if (std::string value = JsonText(JsonMember(credentials, field), kMostBytes); !value.empty()) form.emplace_back(field, std::move(value));
-  }
+  ASSIGN_OR_RETURN(const nlohmann::json credentials, ReadCredentials(options_.credentials_file));
+  const auto field = [&](const char* name) { return JsonText(JsonMember(credentials, name), kMostBytes); };
+  const std::string seed = DigestOf(field("refresh_token"));
+  ASSIGN_OR_RETURN(const std::string refresh_token, Current(seed, field("refresh_token")));
+  std::vector<std::pair<std::string, std::string>> form = {
+      {"grant_type", "refresh_token"}, {"client_id", field("client_id")}, {"refresh_token", refresh_token}};
+  if (std::string secret = field("client_secret"); !secret.empty()) form.emplace_back("client_secret", std::move(secret));
   if (!options_.scope.empty()) form.emplace_back("scope", options_.scope);
   const HttpsAnswer answer =
       ask_({.url = options_.token_url, .headers = {"Content-Type: application/x-www-form-urlencoded"}, .body = FormOf(form)});
   const auto tokens = ParseOauthTokens(answer.body);
-  if (!tokens.ok() || !answer.status.ok()) {
-    if (options_.rotates) std::remove(part.c_str());
-    if (!absl::IsPermissionDenied(tokens.status())) return answer.status.ok() ? tokens.status() : answer.status;
+  if (absl::IsPermissionDenied(tokens.status()) && !absl::IsCancelled(answer.status)) {
     return absl::PermissionDeniedError(
         Cat(View(tokens.status().message()), "; sign in again and put the new refresh token into ", options_.credentials_file));
   }
+  if (!answer.status.ok()) return answer.status;
+  if (!tokens.ok()) return tokens.status();
   access_token_ = tokens->access_token;
   expires_at_ = clock_.Steady() + std::max<Duration>(tokens->expires_in - kMargin, std::chrono::seconds(1));
-  if (!options_.rotates) return absl::OkStatus();
-  if (!tokens->refresh_token.empty()) credentials["refresh_token"] = tokens->refresh_token;
-  return Replace(std::move(credentials), fd.get());
-}
-
-absl::Status OauthTokenSource::Replace(nlohmann::json credentials, int fd) {
-  const std::string& file = options_.credentials_file;
-  const std::string text = credentials.dump() + "\n";
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  if (written && std::rename((file + ".part").c_str(), file.c_str()) == 0) return absl::OkStatus();
-  return absl::PermissionDeniedError(Cat("cannot write ", Quoted(file), ": the refresh token has rotated and is lost; sign in again"));
+  if (tokens->refresh_token.empty() || tokens->refresh_token == refresh_token) return absl::OkStatus();
+  unstored_ = storage::RotatedToken{.seed = seed, .refresh_token = tokens->refresh_token, .rotated_at = clock_.Now()};
+  return Keep();
 }
 
 }  // namespace sluice::scheduler

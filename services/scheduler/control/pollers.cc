@@ -15,7 +15,7 @@ constexpr size_t kMostReportBytes = 4 << 20;
 // The public client of Microsoft's own portal, which the credentials are for.
 constexpr const char* kSndsScope = "a53a6cc1-a1cd-46f7-a4aa-281cdabec33c/.default offline_access openid profile";
 
-absl::Status AddReports(const Options::Reputation& given, const Clock& clock, Pollers& out) {
+absl::Status AddReports(const Options::Reputation& given, storage::TokenStore& store, const Clock& clock, Pollers& out) {
   const bool snds = !given.snds_credentials_file.empty() || !given.snds_links_file.empty();
   if (!snds && given.postmaster_credentials_file.empty()) return absl::OkStatus();
   HttpsFetcherOptions https;
@@ -24,30 +24,29 @@ absl::Status AddReports(const Options::Reputation& given, const Clock& clock, Po
   ASSIGN_OR_RETURN(out.fetcher, HttpsFetcher::Start(https));
   const AskHttp ask = HttpBy(*out.fetcher, *out.resolver, *out.cancel);
   std::random_device seeds;
+  const auto tokens = [&](OauthOptions options) {
+    return std::make_unique<OauthTokenSource>(std::move(options), store, ask, clock);
+  };
   if (snds) {
-    // Where both are named the interface is meant; its refresh token rotates.
-    auto tokens = given.snds_credentials_file.empty()
-                      ? nullptr
-                      : std::make_unique<OauthTokenSource>(OauthOptions{.credentials_file = given.snds_credentials_file,
-                                                                        .token_url = given.snds_token_url,
-                                                                        .scope = kSndsScope,
-                                                                        .rotates = true},
-                                                           ask, clock);
+    // Where both are named the interface is meant.
     SndsOptions options{.every = given.snds_every, .url = given.snds_url, .links_file = given.snds_links_file, .seed = seeds()};
-    out.all.push_back(std::make_unique<SndsPoller>(std::move(options), std::move(tokens), ask));
+    OauthOptions oauth{
+        .name = "snds", .credentials_file = given.snds_credentials_file, .token_url = given.snds_token_url, .scope = kSndsScope};
+    const bool by_links = oauth.credentials_file.empty();
+    out.all.push_back(std::make_unique<SndsPoller>(std::move(options), by_links ? nullptr : tokens(std::move(oauth)), ask));
   }
   if (!given.postmaster_credentials_file.empty()) {
-    auto tokens = std::make_unique<OauthTokenSource>(
-        OauthOptions{.credentials_file = given.postmaster_credentials_file, .token_url = given.postmaster_token_url}, ask, clock);
     PostmasterOptions options{.every = given.postmaster_every, .url = given.postmaster_url, .seed = seeds()};
-    out.all.push_back(std::make_unique<PostmasterPoller>(std::move(options), std::move(tokens), ask));
+    OauthOptions oauth{
+        .name = "postmaster", .credentials_file = given.postmaster_credentials_file, .token_url = given.postmaster_token_url};
+    out.all.push_back(std::make_unique<PostmasterPoller>(std::move(options), tokens(std::move(oauth)), ask));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<Pollers> MakePollers(const Options& options, const Clock& clock, const Logger& log) {
+absl::StatusOr<Pollers> MakePollers(const Options& options, storage::TokenStore& store, const Clock& clock, const Logger& log) {
   const Options::Reputation& given = options.reputation;
   Pollers out;
   if (!given.polls) return out;
@@ -69,7 +68,7 @@ absl::StatusOr<Pollers> MakePollers(const Options& options, const Clock& clock, 
   ASSIGN_OR_RETURN(lists.keys, ReadBlocklistKeys(given.keys_file));
   out.all.push_back(std::make_unique<BlocklistPoller>(std::move(lists), *out.resolver, log));
   out.all.push_back(std::make_unique<DnsPoller>(given.dns_every, seeds(), !given.resolvers.empty(), *out.resolver));
-  RETURN_IF_ERROR(AddReports(given, clock, out));
+  RETURN_IF_ERROR(AddReports(given, store, clock, out));
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "net/https_fetch.h"
 #include "scheduler/control/poller.h"
 #include "scheduler/options.h"
+#include "storage/token_store.h"
 
 namespace sluice::scheduler {
 
@@ -21,7 +22,7 @@ struct Pollers {
   std::unique_ptr<std::atomic<bool>> cancel = std::make_unique<std::atomic<bool>>(false);
   std::vector<std::unique_ptr<Poller>> all;
 };
-// InvalidArgument, NotFound: a file of secrets that cannot be read, named without its content.
-absl::StatusOr<Pollers> MakePollers(const Options& options, const Clock& clock, const Logger& log);
+// All outlive the pollers. InvalidArgument, NotFound: a file of secrets that cannot be read, named without its content.
+absl::StatusOr<Pollers> MakePollers(const Options& options, storage::TokenStore& store, const Clock& clock, const Logger& log);
 
 }  // namespace sluice::scheduler

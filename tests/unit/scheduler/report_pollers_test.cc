@@ -1,14 +1,11 @@
 // SNDS and Postmaster Tools asked through a transport that answers as the documents say, or badly.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "../storage/fake_reputation_stores.h"
 #include "scheduler/control/postmaster_poller.h"
@@ -45,11 +42,6 @@ struct World {
     std::ofstream(dir / name) << text;
     return dir / name;
   }
-  std::string Read(const std::string& path) const {
-    std::ostringstream out;
-    out << std::ifstream(path).rdbuf();
-    return out.str();
-  }
   AskHttp Ask() {
     return [this](const HttpQuestion& question) {
       asked.push_back(question);
@@ -75,6 +67,7 @@ struct World {
   CapturingSink log_text;
   Logger log{log_text, clock, "test"};
   testing::FakeSignalStore store;
+  testing::FakeTokenStore tokens;
   SignalKeeper signals{store, clock, log};
   PolicyDocument policy;
   std::map<std::string, HttpsAnswer> answers;
@@ -176,38 +169,53 @@ TEST(PollScheduleTest, JitterIsATenth) {
 }
 
 struct ByToken : World {
-  explicit ByToken(bool rotates = true)
-      : poller({.url = "https://snds.test"},
-               std::make_unique<OauthTokenSource>(
-                   OauthOptions{.credentials_file = file, .token_url = "https://login.test/token", .scope = "x y", .rotates = rotates}, Ask(), clock),
-               Ask()) {
+  ByToken() {
     answers["/token"] = Ok(R"({"access_token":"acc1","refresh_token":"ref2","expires_in":3600})");
     answers["/api/report/data"] = answers["/api/report/status/ip"] = Ok("");
   }
-  std::string file = File("credentials", R"({"client_id":"me & you","refresh_token":"ref1","more":"kept"})");
-  SndsPoller poller;
+  std::unique_ptr<OauthTokenSource> Tokens() {
+    OauthOptions options{.name = "snds", .credentials_file = file, .token_url = "https://login.test/token", .scope = "x y"};
+    return std::make_unique<OauthTokenSource>(std::move(options), tokens, Ask(), clock);
+  }
+  // The refresh token that was sent last.
+  std::string Sent() const {
+    for (auto it = asked.rbegin(); it != asked.rend(); ++it) {
+      if (it->body) return it->body->substr(it->body->find("refresh_token=", 12) + 14, 4);
+    }
+    return "";
+  }
+  std::string file = File("credentials", R"({"client_id":"me & you","refresh_token":"ref1"})");
+  SndsPoller poller{{.url = "https://snds.test"}, Tokens(), Ask()};
 };
 
-TEST(OauthTokenSourceTest, TheTokenThatRotatesReplacesTheFileAndNothingElseHasIt) {
+TEST(OauthTokenSourceTest, ATokenThatRotatesIsStoredAndNothingElseHasIt) {
   ByToken world;
   world.Poll(world.poller);
   EXPECT_EQ(world.At("snds").failure, "");
   EXPECT_EQ(world.asked[0].body, "grant_type=refresh_token&client_id=me%20%26%20you&refresh_token=ref1&scope=x%20y");
   EXPECT_THAT(world.asked[1].headers, ::testing::Contains("Authorization: Bearer acc1"));
   EXPECT_EQ(world.Count("/token"), 1u) << "one access token for both reports";
-  const auto stored = nlohmann::json::parse(world.Read(world.file));
-  EXPECT_EQ(stored["refresh_token"], "ref2");
-  EXPECT_EQ(stored["more"], "kept");
-  struct stat info {};
-  ASSERT_EQ(::stat(world.file.c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(world.tokens.rows.at("snds").refresh_token, "ref2");
+  EXPECT_THAT(world.tokens.rows.at("snds").seed, Not(HasSubstr("ref1")));
   world.answers["/token"] = Ok(R"({"access_token":"acc2","expires_in":3600})");
   world.clock.Advance(hours(7));
   world.Poll(world.poller);
-  EXPECT_THAT(*world.asked[3].body, HasSubstr("refresh_token=ref2"));
-  EXPECT_EQ(nlohmann::json::parse(world.Read(world.file))["refresh_token"], "ref2") << "none was given: the old one stays";
+  EXPECT_EQ(world.Sent(), "ref2");
+  EXPECT_EQ(world.tokens.rows.at("snds").refresh_token, "ref2") << "none was given: the old one stays";
   for (const auto& [key, row] : world.store.rows) EXPECT_THAT(row.value + row.detail + row.raw + row.failure, Not(HasSubstr("ref")));
   EXPECT_THAT(world.log_text.Text(), Not(HasSubstr("ref1")));
+}
+
+TEST(OauthTokenSourceTest, WhoTakesControlOverGoesOnFromItAndANewSignInIsWorthMore) {
+  ByToken world;
+  world.Poll(world.poller);
+  auto next = world.Tokens();
+  ASSERT_TRUE(next->Header().ok());
+  EXPECT_EQ(world.Sent(), "ref2");
+  world.File("credentials", R"({"client_id":"me","refresh_token":"new1"})");
+  next->Forget();
+  ASSERT_TRUE(next->Header().ok());
+  EXPECT_EQ(world.Sent(), "new1");
 }
 
 TEST(OauthTokenSourceTest, ARefusedRefreshTokenAsksForAPersonAndNamesNoSecret) {
@@ -217,19 +225,28 @@ TEST(OauthTokenSourceTest, ARefusedRefreshTokenAsksForAPersonAndNamesNoSecret) {
   EXPECT_THAT(world.At("snds").failure, HasSubstr("invalid_grant; sign in again"));
   EXPECT_THAT(world.At("snds").failure + world.log_text.Text(), Not(HasSubstr("ref1")));
   EXPECT_EQ(world.Count("/api/"), 0u);
-  EXPECT_FALSE(std::filesystem::exists(world.file + ".part"));
+  EXPECT_THAT(world.tokens.rows, IsEmpty());
   world.answers["/token"] = Code(503, "<html>busy</html>");
   world.clock.Advance(hours(7));
   world.Poll(world.poller);
   EXPECT_THAT(world.At("snds").failure, HasSubstr("503"));
 }
 
-TEST(OauthTokenSourceTest, WhereTheFileCannotBeWrittenNothingIsAsked) {
+TEST(OauthTokenSourceTest, WithoutTheStoreNothingRotatesAndWhatHasRotatedIsKeptUntilItIsBack) {
   ByToken world;
-  std::filesystem::create_directory(world.file + ".part");
-  world.Poll(world.poller);
-  EXPECT_THAT(world.At("snds").failure, HasSubstr("must be writable"));
+  auto tokens = world.Tokens();
+  world.tokens.failure = absl::UnavailableError("down");
+  EXPECT_FALSE(tokens->Header().ok());
   EXPECT_THAT(world.asked, IsEmpty()) << "a token that rotates now would be lost";
+  world.tokens.failure = absl::OkStatus();
+  world.tokens.put_failure = absl::UnavailableError("went down");
+  EXPECT_FALSE(tokens->Header().ok());
+  EXPECT_EQ(world.asked.size(), 1u);
+  EXPECT_THAT(world.tokens.rows, IsEmpty());
+  world.tokens.put_failure = absl::OkStatus();
+  ASSERT_TRUE(tokens->Header().ok());
+  EXPECT_EQ(world.tokens.rows.at("snds").refresh_token, "ref2");
+  EXPECT_EQ(world.asked.size(), 1u) << "the access token is still good";
 }
 
 TEST(OauthTokenSourceTest, ATokenThatIsNotTakenIsAskedForAnew) {
@@ -249,7 +266,8 @@ struct AtGoogle : World {
   HttpsAnswer& stats(const std::string& domain = "shop.example") { return answers["/v2/domains/" + domain + "/domainStats:query"]; }
   std::string file = File("google", R"({"client_id":"me","client_secret":"sec","refresh_token":"ref1"})");
   PostmasterPoller poller{{.url = "https://google.test"},
-                          std::make_unique<OauthTokenSource>(OauthOptions{.credentials_file = file, .token_url = "https://login.test/token"}, Ask(), clock),
+                          std::make_unique<OauthTokenSource>(
+                              OauthOptions{.name = "postmaster", .credentials_file = file, .token_url = "https://login.test/token"}, tokens, Ask(), clock),
                           Ask()};
 };
 

@@ -6,6 +6,7 @@
 #include "storage/event_tally.h"
 #include "storage/health_store.h"
 #include "storage/signal_store.h"
+#include "storage/token_store.h"
 
 namespace sluice::testing {
 
@@ -56,6 +57,24 @@ class FakeSignalStore final : public storage::SignalStore {
   }
   std::map<std::string, storage::StoredSignal> rows;
   std::vector<storage::InboxNote> notes;
+};
+
+// Not thread-safe.
+class FakeTokenStore final : public storage::TokenStore {
+ public:
+  absl::StatusOr<std::optional<storage::RotatedToken>> Find(const std::string& name) override {
+    if (!failure.ok()) return failure;
+    const auto found = rows.find(name);
+    return found == rows.end() ? std::nullopt : std::optional(found->second);
+  }
+  absl::Status Put(const std::string& name, const storage::RotatedToken& token) override {
+    if (!failure.ok() || !put_failure.ok()) return failure.ok() ? put_failure : failure;
+    rows[name] = token;
+    return absl::OkStatus();
+  }
+
+  std::map<std::string, storage::RotatedToken> rows;
+  absl::Status failure, put_failure;
 };
 
 // Not thread-safe.
