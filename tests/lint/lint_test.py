@@ -122,6 +122,13 @@ class Metrics(LintTest):
         self.assertIn("there is no metric sluice_c_seconds",
                       metrics.check(self.tree({**both, "deploy/prometheus/a.yaml": "sluice_c_seconds_bucket"}))[0])
 
+    def test_each_alert_leads_to_the_runbook(self):
+        alert = '- alert: Bad\n  annotations:\n    runbook: "deploy/docs/runbook.md#bad"\n'
+        files = {**self.CODE, metrics.DOC: "| `sluice_a_total` | |\n", "deploy/a.yml": alert}
+        self.assertEqual(metrics.check(self.tree({**files, "deploy/docs/runbook.md": "### Bad\n"})), [])
+        self.assertIn("no heading 'bad'", metrics.check(self.tree({**files, "deploy/docs/runbook.md": "### Good\n"}))[0])
+        self.assertIn("no link", metrics.check(self.tree({**files, "deploy/a.yml": "- alert: Bad\n  expr: 1\n"}))[0])
+
 
 class PolicyDocs(LintTest):
     PROTO = {policy_docs.PROTO: "message Pool {\n  // Its name.\n  string name = 1;\n  map<string, int64> caps = 2;\n}\n"}

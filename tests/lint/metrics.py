@@ -1,5 +1,5 @@
 """Each metric in code is described in deploy/docs/metrics.md, each one described there exists, and what dashboards and alerts
-ask for exists, too."""
+ask for exists, too. Each alert has a link into the runbook, and it leads to a heading there."""
 import os
 import re
 
@@ -19,6 +19,24 @@ def in_code(root):
     return names
 
 
+def runbook_links(root):
+    found = []
+    for path in tree.files(root, ["deploy"], (".yml", ".rules")):
+        text = tree.read(root, path)
+        for alert in re.finditer(r"- alert: (\w+)\n(.*?)(?=\n\s*- alert:|\Z)", text, re.S):
+            where = f"{path}:{tree.line_of(text, alert.start())}"
+            link = re.search(r'runbook: "([^"#]+)#([^"]+)"', alert.group(2))
+            if not link:
+                found.append(f"{where}: alert {alert.group(1)} has no link into the runbook")
+                continue
+            page = link.group(1)
+            text_of_page = tree.read(root, page) if os.path.exists(os.path.join(root, page)) else ""
+            headings = {h.strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text_of_page, re.M)}
+            if link.group(2) not in headings:
+                found.append(f"{where}: {page} has no heading '{link.group(2)}'")
+    return found
+
+
 def check(root):
     code = in_code(root)
     if not os.path.exists(os.path.join(root, DOC)):
@@ -33,4 +51,4 @@ def check(root):
             name = re.sub(r"(_seconds|_count)_(bucket|sum|count)$", r"\1", match.group(0))
             if name not in code:
                 found.append(f"{path}:{tree.line_of(asked, match.start())}: there is no metric {name}")
-    return found
+    return found + runbook_links(root)
