@@ -134,6 +134,11 @@ uint32_t Allowances::AccountOf(uint16_t source, uint32_t provider, std::string_v
   return Find(source, provider, name) == nullptr ? kNoAccount : by_provider_.at(Key(source, provider));
 }
 
+uint32_t Allowances::KnownAccountOf(uint16_t source, uint32_t provider) const {
+  const auto it = by_provider_.find(Key(source, provider));
+  return it == by_provider_.end() ? kNoAccount : it->second;
+}
+
 Allowance Allowances::Look(uint16_t source, uint32_t provider, std::string_view name, Instant now) {
   const Account* account = Find(source, provider, name);
   if (account == nullptr || !account->needs_grants) return Allowance::kFree;

@@ -69,9 +69,10 @@ class Allowances {
   void Want(uint16_t source, uint32_t provider, Instant now);
   // After Look has said kReady or kFree.
   Grant Take(uint16_t source, uint32_t provider, Instant now);
-  // Where attempts by `source` to `provider` are counted that are not known to stand on a grant; the name may be left out once it was
-  // looked at.
+  // Where attempts by `source` to `provider` are counted that are not known to stand on a grant.
   uint32_t AccountOf(uint16_t source, uint32_t provider, std::string_view name);
+  // The same where it was looked at since Set; else none: a number alone does not tell the column.
+  uint32_t KnownAccountOf(uint16_t source, uint32_t provider) const;
   const std::string& address(uint32_t account) const { return accounts_[account].address; }
   const std::string& column(uint32_t account) const { return accounts_[account].column; }
   // What became of it: `counts` has no day, address and provider; attempted 0 = the grant was not spent.

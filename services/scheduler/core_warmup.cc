@@ -99,7 +99,7 @@ std::vector<storage::WarmupWaitingRow> Core::WarmupWaiting() {
   flows_.ForEachWarmupWaiting([&](uint32_t pool, uint32_t provider, int64_t entries) {
     std::vector<uint32_t> accounts;
     for (const Pools::Member& member : pools_.members(pool)) {
-      const uint32_t account = allowances_.AccountOf(member.source, provider, {});
+      const uint32_t account = allowances_.KnownAccountOf(member.source, provider);
       if (member.weight > 0 && account != kNoAccount) accounts.push_back(account);
     }
     for (size_t i = 0; i < accounts.size(); ++i) {

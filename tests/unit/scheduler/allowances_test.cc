@@ -264,6 +264,12 @@ TEST_F(OneAccount, AGrantThatNobodyTakesIsBackInTheLedgerWithinTwoSeconds) {
   EXPECT_EQ(returned, 1);
 }
 
+TEST_F(OneAccount, AskingWhereAProviderCountsNeverDecidesIt) {
+  EXPECT_EQ(s.allowances->KnownAccountOf(1, 0), kNoAccount) << "nobody has looked yet";
+  EXPECT_EQ(s.allowances->Look(1, 0, "google", now), Allowance::kAsking);
+  EXPECT_EQ(s.allowances->column(s.allowances->KnownAccountOf(1, 0)), "google");
+}
+
 TEST_F(OneAccount, WhatSourcesAreAskedForMeanwhileChangesNothingForThoseThatStay) {
   s.allowances->OnDrawn(ledger.Draw(requests, now), now);
   EXPECT_EQ(s.allowances->Look(0, 0, "google", now), Allowance::kReady);
