@@ -1,7 +1,5 @@
 #include "scheduler/core_loop.h"
 
-#include <future>
-
 namespace sluice::scheduler {
 namespace {
 constexpr auto kPatience = std::chrono::milliseconds(50);
@@ -23,13 +21,11 @@ void CoreLoop::Stop() {
 }
 
 bool CoreLoop::Run(std::function<void(Core&)> call, Duration patience) const {
-  auto promise = std::make_shared<std::promise<void>>();
-  auto future = promise->get_future();
-  mailbox_.Post([&core = core_, call = std::move(call), promise] {
+  const auto run = [&core = core_, call = std::move(call)] {
     call(core);
-    promise->set_value();
-  });
-  return future.wait_for(patience) == std::future_status::ready;
+    return true;
+  };
+  return mailbox_.Ask(run, patience).has_value();
 }
 
 CoreSnapshot CoreLoop::Snapshot() const {

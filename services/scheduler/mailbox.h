@@ -4,7 +4,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,6 +27,18 @@ class Mailbox {
       if (calls_.size() > 1) return;  // Somebody has woken the core already.
     }
     wake_.notify_one();
+  }
+
+  // What `question` answers on the core's thread; nothing after `patience`. It may be asked then all the same: it refers to nothing
+  // that goes before the core does. Not for the core's thread itself.
+  template <class Question>
+  std::optional<std::invoke_result_t<Question&>> Ask(Question question, std::chrono::microseconds patience) {
+    // Held here as well, so that a call that is dropped breaks no promise.
+    const auto promise = std::make_shared<std::promise<std::invoke_result_t<Question&>>>();
+    auto answer = promise->get_future();
+    Post([promise, question = std::move(question)]() mutable { promise->set_value(question()); });
+    if (answer.wait_for(patience) != std::future_status::ready) return std::nullopt;
+    return answer.get();
   }
 
   // Everything queued by now, waiting at most `patience` for something. Empty after Close when nothing is left.

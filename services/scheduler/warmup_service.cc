@@ -1,7 +1,5 @@
 #include "scheduler/warmup_service.h"
 
-#include <future>
-
 #include "base/status.h"
 
 namespace sluice::scheduler {
@@ -30,15 +28,14 @@ absl::Status WarmupService::SetCalendar(const Options& options) {
 
 absl::Status WarmupService::Round(Core& core, const PolicyDocument& policy, bool has_control) {
   ASSIGN_OR_RETURN(WarmupView view, keeper_.Follow(policy));
-  const auto waiting = std::make_shared<std::promise<Waiting>>();
-  std::future<Waiting> told = waiting->get_future();
-  mailbox_.Post([&core, waiting, view = std::move(view)]() mutable {
+  const auto follow = [&core, view = std::move(view)]() mutable {
     core.SetWarmup(std::move(view.sources), view.day);
-    waiting->set_value(core.WarmupWaiting());
-  });
+    return core.WarmupWaiting();
+  };
+  const std::optional<Waiting> waiting = mailbox_.Ask(std::move(follow), kTellEvery);
   RETURN_IF_ERROR(has_control ? keeper_.Tick(policy) : absl::OkStatus());
-  if (told.wait_for(kTellEvery) != std::future_status::ready) return absl::DeadlineExceededError("the core does not answer");
-  return Tell(told.get());
+  if (!waiting) return absl::DeadlineExceededError("the core does not answer");
+  return Tell(*waiting);
 }
 
 absl::Status WarmupService::Tell(const Waiting& waiting) {

@@ -1,22 +1,24 @@
 #include "scheduler/admin/explain.h"
 
-#include <future>
-#include <memory>
+#include <algorithm>
 
 #include "base/status.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "policy/provider.h"
 #include "policy/site.h"
+#include "scheduler/control/dns_questions.h"
 #include "wire/status.h"
 
 namespace sluice::scheduler {
 namespace {
 
-constexpr auto kDnsPatience = std::chrono::seconds(10);
+constexpr auto kMxPatience = std::chrono::seconds(10);
+constexpr auto kAddressPatience = std::chrono::seconds(5);  // For each family.
 // Hosts of a site with more are not asked for their addresses.
 constexpr size_t kMostHostsAsked = 8;
 
+// What DNS does not tell is taken for an address.
 bool Has(const AddressAnswer& answer) { return answer.status == DnsStatus::kTempFail || !answer.addresses.empty(); }
 
 }  // namespace
@@ -93,14 +95,8 @@ absl::StatusOr<ExplainAdmin::Mail> ExplainAdmin::Real(const ExplainOrder& order,
 }
 
 absl::Status ExplainAdmin::Resolve(const PolicyDocument& policy, const std::string& domain, Explained& out) {
-  auto promise = std::make_shared<std::promise<MxAnswer>>();
-  auto future = promise->get_future();
-  resolver_.ResolveMx(domain, [promise](const MxAnswer& answer) { promise->set_value(answer); });
-  if (future.wait_for(kDnsPatience) != std::future_status::ready) {
-    return absl::UnavailableError(Cat("no answer about the MX of ", domain, "; try again"));
-  }
-  const MxAnswer answer = future.get();
-  if (answer.status == DnsStatus::kTempFail) return absl::UnavailableError(Cat("MX of ", domain, ": ", answer.detail));
+  const MxAnswer answer = DnsQuestions(resolver_, kMxPatience).Mx(domain);
+  if (answer.status == DnsStatus::kTempFail) return absl::UnavailableError(Cat("MX of ", domain, ": ", answer.detail, "; try again"));
   for (const MxHost& host : answer.hosts) out.mx_hosts.push_back(host.name);
   const bool by_mx = answer.kind == MxKind::kMx;
   out.provider = ProviderCatalogue(policy.providers).ProviderOf(answer.hosts);
@@ -110,23 +106,13 @@ absl::Status ExplainAdmin::Resolve(const PolicyDocument& policy, const std::stri
 
 void ExplainAdmin::LookUpFamilies(Explained& out) {
   if (out.mx_hosts.empty() || out.mx_hosts.size() > kMostHostsAsked) return;
-  std::vector<std::pair<AddressFamily, std::future<AddressAnswer>>> asked;
-  for (const std::string& host : out.mx_hosts) {
-    for (const AddressFamily family : {AddressFamily::kIpv4Only, AddressFamily::kIpv6Only}) {
-      auto promise = std::make_shared<std::promise<AddressAnswer>>();
-      asked.emplace_back(family, promise->get_future());
-      resolver_.ResolveAddresses(host, family, [promise](const AddressAnswer& answer) { promise->set_value(answer); });
-    }
-  }
-  const auto until = std::chrono::steady_clock::now() + kDnsPatience;
-  bool lacks_ipv4 = true, lacks_ipv6 = true;
-  for (auto& [family, future] : asked) {
-    // What DNS does not tell in time is taken for an address.
-    const bool has = future.wait_until(until) != std::future_status::ready || Has(future.get());
-    if (has) (family == AddressFamily::kIpv4Only ? lacks_ipv4 : lacks_ipv6) = false;
-  }
-  out.lacks_ipv4 = lacks_ipv4;
-  out.lacks_ipv6 = lacks_ipv6;
+  DnsQuestions dns(resolver_, kAddressPatience);
+  const auto lacks = [&](AddressFamily family) {
+    const std::vector<AddressAnswer> answers = dns.Addresses(out.mx_hosts, family);
+    return std::none_of(answers.begin(), answers.end(), Has);
+  };
+  out.lacks_ipv4 = lacks(AddressFamily::kIpv4Only);
+  out.lacks_ipv6 = lacks(AddressFamily::kIpv6Only);
 }
 
 absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const std::string& provider) {

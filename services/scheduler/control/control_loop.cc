@@ -1,7 +1,6 @@
 #include "scheduler/control/control_loop.h"
 
 #include <algorithm>
-#include <future>
 
 #include "absl/container/flat_hash_set.h"
 #include "base/status.h"
@@ -167,11 +166,7 @@ std::vector<std::string> ControlLoop::BehindConstraints(int64_t generation) {
 }
 
 std::optional<Core::Acted> ControlLoop::AskCore() {
-  auto promise = std::make_shared<std::promise<Core::Acted>>();
-  auto future = promise->get_future();
-  mailbox_.Post([&core = core_, promise] { promise->set_value(core.ActsOn()); });
-  if (future.wait_for(std::chrono::seconds(2)) != std::future_status::ready) return std::nullopt;
-  return future.get();
+  return mailbox_.Ask([&core = core_] { return core.ActsOn(); }, std::chrono::seconds(2));
 }
 
 void ControlLoop::AwaitEgresses() {
@@ -222,11 +217,8 @@ void ControlLoop::Run() {
 }
 
 std::vector<Core::ConnectedEgress> ControlLoop::Egresses() {
-  auto promise = std::make_shared<std::promise<std::vector<Core::ConnectedEgress>>>();
-  auto future = promise->get_future();
-  mailbox_.Post([&core = core_, promise] { promise->set_value(core.ConnectedEgresses()); });
-  if (future.wait_for(std::chrono::seconds(5)) != std::future_status::ready) return {};
-  return future.get();
+  return mailbox_.Ask([&core = core_] { return core.ConnectedEgresses(); }, std::chrono::seconds(5))
+      .value_or(std::vector<Core::ConnectedEgress>());
 }
 
 absl::Status ControlLoop::Round() {
@@ -279,16 +271,12 @@ absl::Status ControlLoop::FollowPolicy() {
   ASSIGN_OR_RETURN(policy_, parse_(stored->document_json));
   sources_by_name_.clear();
   for (const SourcePolicy& source : policy_.sources) sources_by_name_[source.name] = &source;
-  auto promise = std::make_shared<std::promise<void>>();
-  auto future = promise->get_future();
   const int64_t revision = stored->revision.revision;
-  mailbox_.Post([&core = core_, revision, policy = policy_, promise] {
+  const auto set = [&core = core_, revision, policy = policy_] {
     core.SetPolicy(revision, policy);
-    promise->set_value();
-  });
-  if (future.wait_for(std::chrono::seconds(30)) != std::future_status::ready) {
-    return absl::DeadlineExceededError("the core did not take the policy");
-  }
+    return true;
+  };
+  if (!mailbox_.Ask(set, std::chrono::seconds(30))) return absl::DeadlineExceededError("the core did not take the policy");
   {
     const std::lock_guard lock(mutex_);
     revision_ = revision;

@@ -10,7 +10,6 @@ namespace sluice::scheduler {
 namespace {
 
 constexpr size_t kAtOnce = 50;
-constexpr auto kPatience = std::chrono::seconds(40);  // The resolver gives up before.
 
 template <class Answer, class Ask>
 std::future<Answer> Begin(Ask ask) {
@@ -20,8 +19,8 @@ std::future<Answer> Begin(Ask ask) {
 }
 
 template <class Answer>
-Answer Wait(std::future<Answer> future) {
-  if (future.wait_for(kPatience) == std::future_status::ready) return future.get();
+Answer Wait(std::future<Answer> future, std::chrono::steady_clock::time_point until) {
+  if (future.wait_until(until) == std::future_status::ready) return future.get();
   Answer none;
   none.detail = "no answer";
   return none;
@@ -36,7 +35,8 @@ std::vector<AddressAnswer> DnsQuestions::Addresses(const std::vector<std::string
     for (size_t i = begin; i < std::min(names.size(), begin + kAtOnce); ++i) {
       open.push_back(Begin<AddressAnswer>([&](auto done) { resolver_.ResolveAddresses(names[i], family, done); }));
     }
-    for (auto& one : open) answers.push_back(Wait(std::move(one)));
+    const auto until = Until();
+    for (auto& one : open) answers.push_back(Wait(std::move(one), until));
   }
   return answers;
 }
@@ -46,16 +46,16 @@ AddressAnswer DnsQuestions::Addresses(const std::string& name, AddressFamily fam
 }
 
 TextAnswer DnsQuestions::Texts(const std::string& name) {
-  return Wait(Begin<TextAnswer>([&](auto done) { resolver_.ResolveTxt(name, done); }));
+  return Wait(Begin<TextAnswer>([&](auto done) { resolver_.ResolveTxt(name, done); }), Until());
 }
 
 MxAnswer DnsQuestions::Mx(const std::string& name) {
-  return Wait(Begin<MxAnswer>([&](auto done) { resolver_.ResolveMx(name, done); }));
+  return Wait(Begin<MxAnswer>([&](auto done) { resolver_.ResolveMx(name, done); }), Until());
 }
 
 NamesAnswer DnsQuestions::NamesOf(const std::string& address) {
   const std::string name = Cat(ReversedAddress(address), address.find(':') == std::string::npos ? ".in-addr.arpa" : ".ip6.arpa");
-  return Wait(Begin<NamesAnswer>([&](auto done) { resolver_.ResolveNames(name, done); }));
+  return Wait(Begin<NamesAnswer>([&](auto done) { resolver_.ResolveNames(name, done); }), Until());
 }
 
 }  // namespace sluice::scheduler

@@ -1,4 +1,4 @@
-// DNS asked by a thread that may wait: the pollers'. Every wait is bounded.
+// DNS asked by a thread that may wait: the pollers', an explanation's. Every wait is bounded.
 #pragma once
 
 #include <string>
@@ -11,7 +11,8 @@ namespace sluice::scheduler {
 class DnsQuestions {
  public:
   // `resolver` outlives every answer that is under way.
-  explicit DnsQuestions(Resolver& resolver) : resolver_(resolver) {}
+  // `patience` is for what is asked at once; the resolver gives up before the default.
+  explicit DnsQuestions(Resolver& resolver, Duration patience = std::chrono::seconds(40)) : resolver_(resolver), patience_(patience) {}
   // In the order of the names; some at once.
   std::vector<AddressAnswer> Addresses(const std::vector<std::string>& names, AddressFamily family);
   AddressAnswer Addresses(const std::string& name, AddressFamily family = AddressFamily::kIpv4First);
@@ -21,7 +22,10 @@ class DnsQuestions {
   NamesAnswer NamesOf(const std::string& address);
 
  private:
+  std::chrono::steady_clock::time_point Until() const { return std::chrono::steady_clock::now() + patience_; }
+
   Resolver& resolver_;
+  const Duration patience_;
 };
 
 }  // namespace sluice::scheduler

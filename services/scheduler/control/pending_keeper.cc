@@ -1,7 +1,6 @@
 #include "scheduler/control/pending_keeper.h"
 
-#include <future>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/status.h"
@@ -9,6 +8,7 @@
 namespace sluice::scheduler {
 namespace {
 constexpr auto kEvery = std::chrono::milliseconds(900);
+constexpr auto kPatience = std::chrono::seconds(2);
 }
 
 absl::Status PendingKeeper::Round(const PolicyDocument& policy) {
@@ -18,15 +18,11 @@ absl::Status PendingKeeper::Round(const PolicyDocument& policy) {
   }
   if (tenants.empty() || clock_.Steady() < at_) return absl::OkStatus();
   const Instant now = clock_.Now();
-  auto promise = std::make_shared<std::promise<std::vector<storage::ShardPending>>>();
-  auto future = promise->get_future();
-  mailbox_.Post([&core = core_, tenants = std::move(tenants), promise] { promise->set_value(core.Pending(tenants)); });
-  if (future.wait_for(std::chrono::seconds(2)) != std::future_status::ready) {
-    return absl::DeadlineExceededError("the core does not answer");
-  }
+  auto counted = mailbox_.Ask([&core = core_, tenants = std::move(tenants)] { return core.Pending(tenants); }, kPatience);
+  if (!counted) return absl::DeadlineExceededError("the core does not answer");
   std::vector<storage::ShardPending> rows;
   std::map<std::pair<int, std::string>, std::pair<int64_t, int64_t>> all;
-  for (storage::ShardPending& row : future.get()) {
+  for (storage::ShardPending& row : *counted) {
     const std::pair<int, std::string> key(row.shard, row.tenant);
     const std::pair<int64_t, int64_t> value(row.epoch, row.entries);
     all.emplace(key, value);

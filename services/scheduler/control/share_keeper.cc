@@ -1,14 +1,12 @@
 #include "scheduler/control/share_keeper.h"
 
-#include <future>
-#include <memory>
-
 #include "base/status.h"
 #include "policy/shared_rate.h"
 
 namespace sluice::scheduler {
 namespace {
 
+constexpr auto kPatience = std::chrono::seconds(2);
 constexpr auto kLease = std::chrono::seconds(10);
 // We stop using what we have so much earlier.
 constexpr auto kMargin = std::chrono::seconds(2);
@@ -26,14 +24,10 @@ absl::Status ShareKeeper::Round(const PolicyDocument& policy, bool has_control) 
 }
 
 absl::Status ShareKeeper::Exchange(const std::map<std::string, Rate>& rates) {
-  auto promise = std::make_shared<std::promise<std::vector<ShareNow>>>();
-  auto future = promise->get_future();
-  mailbox_.Post([&core = core_, promise] { promise->set_value(core.Shares()); });
-  if (future.wait_for(std::chrono::seconds(2)) != std::future_status::ready) {
-    return absl::DeadlineExceededError("the core does not answer");
-  }
+  auto shares = mailbox_.Ask([&core = core_] { return core.Shares(); }, kPatience);
+  if (!shares) return absl::DeadlineExceededError("the core does not answer");
   std::vector<storage::ShareUse> uses;
-  for (ShareNow& now : future.get()) {
+  for (ShareNow& now : *shares) {
     const std::pair<int64_t, bool> state(now.used, now.wants);
     auto& told = told_.try_emplace(now.limit, -1, false).first->second;
     if (told == state && !now.lowered_to) continue;
