@@ -78,6 +78,8 @@ struct SourcePolicy {
   std::string egress = {};
   // As ParseProxyAddress reads it; empty = this host binds the address.
   std::string proxy = {};
+
+  bool SendsByIpv6() const { return (bind.empty() ? address : bind).find(':') != std::string::npos; }
 };
 
 struct PoolMember {

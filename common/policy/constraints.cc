@@ -118,6 +118,18 @@ std::string ToString(const Scope& scope) {
   return out;
 }
 
+Scope ScopeOf(const Match& match) {
+  return {.source = match.source,
+          .provider = match.provider,
+          .pool = match.pool,
+          .tenant = match.tenant,
+          .stream = match.stream,
+          .campaign = match.campaign,
+          .domain = match.domain,
+          .site = match.site,
+          .sender_domain = match.sender_domain};
+}
+
 bool Covers(const Scope& scope, const SendingFacts& facts) {
   const auto wanted = FieldsOf(scope);
   const auto given = FieldsOf(facts);

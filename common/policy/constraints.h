@@ -26,7 +26,8 @@ inline constexpr std::array kConstraintCauses = {ConstraintCause::kOperator, Con
 std::string_view ToString(ConstraintCause cause);
 std::optional<ConstraintCause> ParseConstraintCause(std::string_view name);
 
-// All fields given must match; none given = all mail, as a restored database holds it (storage/restore_guard.h). `domain` is the recipient's. Domains in lower case.
+// All fields given must match; none given = all mail, as a restored database holds it (storage/restore_guard.h). `domain` is the
+// recipient's. Domains in lower case.
 struct Scope {
   std::string source = {}, provider = {}, pool = {}, tenant = {}, stream = {}, campaign = {}, domain = {}, site = {}, sender_domain = {};
   friend bool operator==(const Scope&, const Scope&) = default;
@@ -34,6 +35,8 @@ struct Scope {
 };
 // `source=ip-11 provider=google`.
 std::string ToString(const Scope& scope);
+// What a match says of sending: all but its tags, reply and reply class.
+Scope ScopeOf(const Match& match);
 
 // What is known of a piece of mail that is about to leave; empty = not known or none.
 struct SendingFacts {

@@ -177,7 +177,7 @@ class Explainer {
   std::string WrongFamily(const std::string& source, const EffectiveLimits& limits) const {
     const auto found = std::find_if(policy_.sources.begin(), policy_.sources.end(), [&](const SourcePolicy& s) { return s.name == source; });
     if (found == policy_.sources.end()) return {};
-    const bool is_ipv6 = (found->bind.empty() ? found->address : found->bind).find(':') != std::string::npos;
+    const bool is_ipv6 = found->SendsByIpv6();
     if (is_ipv6 && limits.ipv6.value == Ipv6Mode::kNever) return Cat("sends by IPv6: `ipv6: never` (", limits.ipv6.rule, ")");
     // A smart host's addresses are its own.
     if (out_.route_index < 0 || !policy_.routes[static_cast<size_t>(out_.route_index)].smart_host.empty()) return {};

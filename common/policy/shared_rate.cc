@@ -44,17 +44,7 @@ std::vector<SharedRate> SharedRatesOf(const PolicyDocument& policy) {
   for (size_t i = 0; i < policy.shaping.size(); ++i) {
     const ShapingRule& rule = policy.shaping[i];
     if (!rule.rate || !IsShared(rule.match)) continue;
-    const Match& match = rule.match;
-    SharedRate shared{.scope = {.provider = match.provider,
-                                .pool = match.pool,
-                                .tenant = match.tenant,
-                                .stream = match.stream,
-                                .campaign = match.campaign,
-                                .domain = match.domain,
-                                .site = match.site,
-                                .sender_domain = match.sender_domain},
-                      .rate = *rule.rate,
-                      .rule = Cat("shaping[", i, "]")};
+    SharedRate shared{.scope = ScopeOf(rule.match), .rate = *rule.rate, .rule = Cat("shaping[", i, "]")};
     const auto [place, fresh] = places.try_emplace(ToString(shared.scope), out.size());
     if (fresh) {
       out.push_back(std::move(shared));

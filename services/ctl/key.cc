@@ -27,7 +27,6 @@ std::string LimitsText(const v1::ApiKeyLimits& limits) {
 
 }  // namespace
 
-
 int KeyCreate(const Context& context, const KeyOptions& options) {
   v1::CreateApiKeyRequest request;
   request.set_tenant(options.tenant);

@@ -1,6 +1,7 @@
 // How many connections some paths may have at once: those of an I/O thread, of a source, those that
-// share limits, or those of a source to one address (peer_budgets.h). When it is used up, the connection that has been idle longest makes room, and
-// paths that got none are served as soon as one ends. Belongs to one thread.
+// share limits, or those of a source to one address (peer_budgets.h). When it is used up, the
+// connection that has been idle longest makes room, and paths that got none are served as soon as
+// one ends. Belongs to one thread.
 #pragma once
 
 #include <cstddef>

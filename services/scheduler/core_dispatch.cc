@@ -212,7 +212,7 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
   }
   contents_.Detach(flight.message_id);
   if (flight.probe) --egress.probes;
-  egress.LetGo(flight.tenant);
+  if (const auto it = egress.by_tenant.find(flight.tenant); --it->second == 0) egress.by_tenant.erase(it);
   domains_.EndFlight(flight.site);
   Path& path = fleet_.path(flight.source, flight.site);
   if (path.in_flight > 0) --path.in_flight;

@@ -110,7 +110,7 @@ void Core::Begin(Slot slot, const Choice& choice, const FlowKey& key) {
   Egress& egress = fleet_.egress(fleet_.source(source).egress);
   ++egress.in_flight;
   if (entry.crashes >= kSuspectCrashes) egress.suspect = entry.id;
-  egress.Hold(key.tenant);
+  ++egress.by_tenant[key.tenant];
   Path& path = fleet_.path(source, key.site);
   ++path.in_flight;
   domains_.AddFlight(key.site);

@@ -7,8 +7,7 @@ namespace sluice::scheduler {
 void Families::SetPolicy(const PolicyDocument& policy) {
   ipv6_sources_.clear();
   for (const SourcePolicy& source : policy.sources) {
-    const std::string& bound = source.bind.empty() ? source.address : source.bind;
-    if (bound.find(':') != std::string::npos) ipv6_sources_.try_emplace(source.name);
+    if (source.SendsByIpv6()) ipv6_sources_.try_emplace(source.name);
   }
   for (const PoolPolicy& pool : policy.pools) {
     for (const PoolMember& member : pool.members) {

@@ -47,14 +47,6 @@ uint16_t Fleet::SourceOf(const std::string& name) {
   return it->second;
 }
 
-void Egress::ForgetReported() {
-  for (const auto& [tenant, count] : std::exchange(reported_by_tenant, {})) {
-    const auto it = by_tenant.find(tenant);
-    if ((it->second -= count) == 0) by_tenant.erase(it);
-  }
-  reported = 0;
-}
-
 int64_t Fleet::FreeCredit() const {
   int64_t sum = 0;
   for (const Egress& egress : egresses_) {

@@ -79,10 +79,10 @@ struct Egress {
     int64_t bytes = 0;
   };
   absl::flat_hash_map<int64_t, SentContent> contents;  // By message id.
-  absl::flat_hash_map<uint32_t, int64_t> by_tenant;    // In flight or reported: what it holds.
+  absl::flat_hash_map<uint32_t, int64_t> by_tenant;    // In flight.
   int64_t probes = 0;                                  // In flight on paths that have yet to deliver.
   int64_t reported = 0;                                // Reports of this connection that are not settled.
-  absl::flat_hash_map<uint32_t, int64_t> reported_by_tenant;  // Part of by_tenant.
+  absl::flat_hash_map<uint32_t, int64_t> reported_by_tenant;
 
   bool connected() const { return port != nullptr; }
   bool HasCredit() const {
@@ -91,28 +91,27 @@ struct Egress {
   // It keeps a report until that is settled: what is in flight and what is reported must fit into what it holds.
   static constexpr int64_t kHeldPart = 3;
   int64_t free_credit() const { return std::min(credit_entries - in_flight, kHeldPart * credit_entries - in_flight - reported); }
-  void Hold(uint32_t tenant) { ++by_tenant[tenant]; }
-  void LetGo(uint32_t tenant) {
-    if (const auto it = by_tenant.find(tenant); it != by_tenant.end() && --it->second == 0) by_tenant.erase(it);
-  }
   void Reported(uint32_t tenant) {
-    Hold(tenant);
     ++reported;
     ++reported_by_tenant[tenant];
   }
   void Settled(uint32_t tenant) {
-    LetGo(tenant);
     --reported;
     if (const auto it = reported_by_tenant.find(tenant); --it->second == 0) reported_by_tenant.erase(it);
   }
   // A new connection: what was reported on the old one counts no more.
-  void ForgetReported();
+  void ForgetReported() {
+    reported = 0;
+    reported_by_tenant.clear();
+  }
   // Nobody takes all of the credit, so that there is some for whoever comes next: a tenant at most four times what it leaves
   // free, a path as much as it leaves free, paths that have yet to deliver half of it together.
   static constexpr int64_t kTenantPart = 4;
   bool HasCreditFor(uint32_t tenant) const {
-    const auto it = by_tenant.find(tenant);
-    return it == by_tenant.end() || it->second < kTenantPart * free_credit();
+    const auto in_flight_of = by_tenant.find(tenant), reported_of = reported_by_tenant.find(tenant);
+    const int64_t held = (in_flight_of == by_tenant.end() ? 0 : in_flight_of->second) +
+                         (reported_of == reported_by_tenant.end() ? 0 : reported_of->second);
+    return held == 0 || held < kTenantPart * free_credit();
   }
   int64_t free_probes() const { return std::max<int64_t>(1, credit_entries / 2) - probes; }
 };

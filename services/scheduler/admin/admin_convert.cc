@@ -126,16 +126,7 @@ absl::StatusOr<Scope> ScopeOf(const v1::Match& from) {
   if (from.tags_size() > 0 || !from.reply().empty() || !from.reply_class().empty()) {
     return wire::FieldError("scope", "takes source, provider, pool, tenant, stream, campaign, domain, site and sender_domain only");
   }
-  const Match match = wire::FromProto(from);
-  return Scope{.source = match.source,
-               .provider = match.provider,
-               .pool = match.pool,
-               .tenant = match.tenant,
-               .stream = match.stream,
-               .campaign = match.campaign,
-               .domain = match.domain,
-               .site = match.site,
-               .sender_domain = match.sender_domain};
+  return ScopeOf(wire::FromProto(from));
 }
 
 Instant TimeOf(const google::protobuf::Timestamp& at) {
