@@ -9,7 +9,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
-from meter import cpu_us, family, memory_mb  # noqa: E402
+from meter import cpu_us, family, memory_mb, postmaster  # noqa: E402
 from trial import AT_FULL_SPEED, Failure, Trial, wait_for  # noqa: E402
 
 
@@ -18,7 +18,7 @@ class Meter:
 
     def __init__(self, trial):
         self.trial = trial
-        self.postmaster = int((trial.dir / "postgres/data/postmaster.pid").read_text().split()[0])
+        self.postmaster = postmaster(trial)
 
     def read(self):
         local = self.trial.local

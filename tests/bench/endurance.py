@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from backlog import rate
-from meter import family, pss_mb
+from meter import family, postmaster, pss_mb
 from trial import AT_FULL_SPEED, Failure, Trial, wait_for
 
 LEAST_FREE = 30 << 30
@@ -19,14 +19,14 @@ PERIOD = 30  # Seconds.
 class Sample:
     """What the system holds now, and how fast it was since the last time somebody asked."""
 
-    def __init__(self, trial, postmaster):
+    def __init__(self, trial):
         local = trial.local
         self.at = time.monotonic()
         self.accepted = trial.sink.accepted()
         latency = trial.sink.get("latency")
         self.p50, self.p99 = latency["p50_us"] / 1000, latency["p99_us"] / 1000
         self.mb = {service.name: pss_mb([service.pid]) for service in local.services.values()}
-        self.mb["postgres"] = pss_mb(family(postmaster))
+        self.mb["postgres"] = pss_mb(family(postmaster(trial)))
         row = local.sql("select pg_database_size(current_database()) / 1048576, (select count(*) from queue_entry), "
                         "(select count(*) from content_partition where dropped_at is null), "
                         "(select count(*) from content_partition where dropped_at is not null)")[0]
@@ -41,15 +41,14 @@ def show(before, now, began):
 
 def watch(trial, load, minutes):
     """A sample every period while the load runs."""
-    postmaster = int((trial.dir / "postgres/data/postmaster.pid").read_text().split()[0])
     began = time.monotonic()
-    samples = [Sample(trial, postmaster)]
+    samples = [Sample(trial)]
     while True:
         try:
             code = load.wait(PERIOD)
             break
         except subprocess.TimeoutExpired:
-            samples.append(Sample(trial, postmaster))
+            samples.append(Sample(trial))
             show(samples[-2], samples[-1], began)
         if time.monotonic() - began > minutes * 60 + 600:
             raise Failure("the load does not end")

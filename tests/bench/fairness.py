@@ -24,6 +24,17 @@ select %(base)d + n, %(base)d + n - (n - 1) %% 100, now(), now(), now() + interv
 from generate_series(1, %(count)d) n"""
 
 
+def load_due(trial, shards, writer, tenant, count, domain):
+    """`count` entries evenly over the shards, due now; the scheduler must be stopped. `tenant` stands within quotes, `domain` is an
+    expression of n. Answers how many there are."""
+    each = count // len(shards) // 100 * 100 or 100
+    for shard in shards:
+        trial.local.sql(LOAD % {"base": shard << 56 | writer << 32, "count": each, "tenant": tenant, "domain": domain})
+    # What waits has waited for a while: loading it must not be written back while something is measured.
+    trial.local.sql("checkpoint")
+    return each * len(shards)
+
+
 class Bench:
     def __init__(self, preset):
         self.trial = Trial(preset=preset, profile="bench")
@@ -46,14 +57,8 @@ class Bench:
         wait_for(lambda: entries_known(self.trial) > waiting // 2, "the index", 900, 0.2)
 
     def load(self, tenant, count, domain):
-        """Evenly over the shards, due now; the scheduler must be stopped."""
-        each = count // len(self.shards) // 100 * 100 or 100
         self.writer += 1
-        for shard in self.shards:
-            self.trial.local.sql(LOAD % {"base": shard << 56 | self.writer << 32, "count": each, "tenant": tenant, "domain": domain})
-        # What waits has waited for a while: loading it must not be written back while something is measured.
-        self.trial.local.sql("checkpoint")
-        return each * len(self.shards)
+        return load_due(self.trial, self.shards, self.writer, tenant, count, domain)
 
     def p99(self, messages, per_second):
         """Milliseconds from submit to delivered of a trickle; the sink's histogram is of messages with tokens alone."""

@@ -6,8 +6,8 @@ import sys
 import time
 
 import backlog
-from fairness import LOAD
-from meter import Peak, cpu_us, family, memory_mb
+from fairness import load_due
+from meter import Peak, cpu_us, family, memory_mb, postmaster
 from trial import Failure, Trial, wait_for
 
 BASE = {"backlog": 0, "tenants": 1, "domains": 100, "sources": 4, "size": 10_240, "egresses": 1, "recipients": 1}
@@ -77,10 +77,15 @@ class Point:
     def run(self):
         """Recipients a second, CPU µs a recipient by process, memory by process."""
         local, count = self.trial.local, self.messages() * self.at["recipients"]
-        done = self.recipients()
-        before, began = self.cpu(), None
+        if self.sql_loaded:
+            count = self.load(count)
+        done, before = self.recipients(), self.cpu()
         with Peak(lambda: memory_mb(local["scheduler"].pid), 0.2) as scheduler, Peak(lambda: memory_mb(local["egress"].pid), 0.2) as egress:
-            began, count = (self.release if self.sql_loaded else self.submit)(count)
+            began = time.monotonic()
+            if self.sql_loaded:
+                local["scheduler"].start()
+            else:
+                self.submit(count)
             wait_for(lambda: self.recipients() >= done + count, lambda: "%d of %d" % (self.recipients() - done, count), 900, 0.01)
             seconds = time.monotonic() - began
         cpu = {name: (after - before[name]) / count for name, after in self.cpu().items()}
@@ -93,33 +98,25 @@ class Point:
         local = self.trial.local
         out = {"scheduler": cpu_us(local["scheduler"].pid), "ingest": cpu_us(local["ingest"].pid)}
         out["egress"] = sum(cpu_us(service.pid) for name, service in local.services.items() if name.startswith("egress"))
-        postmaster = int((self.trial.dir / "postgres/data/postmaster.pid").read_text().split()[0])
-        out["postgres"] = sum(map(cpu_us, family(postmaster)))
+        out["postgres"] = sum(map(cpu_us, family(postmaster(self.trial))))
         return out
 
     def submit(self, count):
         trial, at = self.trial, self.at
-        began = time.monotonic()
         command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", count // at["recipients"],
                    "--recipients", at["recipients"], "--domains", at["domains"], "--domain-suffix", ".d.test", "--streams", "transactional",
                    "--from", "bulk@shop.example", "--quiet", "--size", at["size"]]
         result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
         if result.returncode != 0:
             raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
-        return began, count
 
-    def release(self, count):
-        """Loads by SQL with the scheduler stopped; its start is where the time begins."""
+    def load(self, count):
+        """By SQL, with the scheduler stopped; answers how many there are."""
         local, tenants = self.trial.local, self.at["tenants"]
         shards = [int(row[0]) for row in local.sql("select shard from shard_lease where shard >= 0 order by shard")]
         local["scheduler"].stop()
-        each = count // len(shards) // 100 * 100
-        name = "'shop'" if tenants == 1 else "t' || n %% %d || '" % tenants
-        for shard in shards:
-            local.sql(LOAD % {"base": shard << 56 | backlog.WRITER << 32, "count": each, "tenant": name.strip("'"), "domain": "'b' || n % 100 || '.d.test'"})
-        began = time.monotonic()
-        local["scheduler"].start()
-        return began, each * len(shards)
+        return load_due(self.trial, shards, backlog.WRITER, "shop" if tenants == 1 else "t' || n %% %d || '" % tenants, count,
+                        "'b' || n % 100 || '.d.test'")
 
 
 def measure(args, axis, value):

@@ -23,6 +23,11 @@ def family(pid):
     return [pid, *children_of(pid)]
 
 
+def postmaster(trial):
+    """The first process of the trial's PostgreSQL."""
+    return int((trial.dir / "postgres/data/postmaster.pid").read_text().split()[0])
+
+
 def memory_mb(pid, field="VmRSS", file="status"):
     try:
         for line in pathlib.Path("/proc/%d/%s" % (pid, file)).read_text().splitlines():

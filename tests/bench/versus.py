@@ -13,7 +13,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
-from meter import Peak, Syncs, cpu_us, family, pss_mb  # noqa: E402
+from meter import Peak, Syncs, cpu_us, family, postmaster, pss_mb  # noqa: E402
 from trial import AT_FULL_SPEED, SINK_HOST, Failure, Trial, free_ports, wait_for  # noqa: E402
 
 JOURNALED = ("ext2/ext3", "xfs", "btrfs")
@@ -123,7 +123,7 @@ class Sluice:
 
     def __init__(self, trial):
         self.trial = trial
-        self.postmaster = int((trial.dir / "postgres/data/postmaster.pid").read_text().split()[0])
+        self.postmaster = postmaster(trial)
 
     def processes(self):
         return [s.pid for s in self.trial.local.services.values()] + family(self.postmaster)

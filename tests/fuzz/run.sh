@@ -1,6 +1,6 @@
 #!/bin/sh
-# run.sh SECONDS [FUZZER…]: builds the fuzzers (all of them unless some are named) and lets each run that long from its seeds. New inputs stay in the build folder;
-# one that crashes is kept there as crash-*.
+# run.sh SECONDS [FUZZER…]: builds the fuzzers (all of them unless some are named) and lets each run that long from its seeds. New inputs
+# stay in the build folder; one that crashes is kept there as crash-*.
 set -eu
 seconds=${1:?usage: run.sh SECONDS [FUZZER…]}
 shift

@@ -1,9 +1,8 @@
 """An HTTPS server of others' reports for trials, in this process: SNDS, Postmaster Tools and their token endpoints, as they are documented.
 What it answers is changed at any time; what it was asked stays."""
-import http.server
 import json
-import ssl
-import threading
+
+from https_server import HttpsServer
 
 SNDS_HEAD = ("Ip Address,Activity period,RCPT commands,DATA commands,Message recipients,Filter result,Complaint rate,Trap message period,"
              "Trap hits,JMR P1 Sender,Comments\r\n")
@@ -27,7 +26,7 @@ def stat(metric, day, value=None):
     return row if value is None else {**row, "value": {"doubleValue": value}}
 
 
-class ReportServer:
+class ReportServer(HttpsServer):
     """`answers`: path (without query) → text or (status, content type, text). `tokens`: refresh token → the one that replaces it, or None to
     keep it; others are refused as expired. Reports other than links want an access token that this server gave out."""
     OPEN = ("/links/",)
@@ -35,45 +34,17 @@ class ReportServer:
     def __init__(self, certificate, key, answers, tokens):
         self.answers, self.tokens = answers, tokens
         self.asked, self.given = [], set()
-        outer = self
+        super().__init__(certificate, key)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.answer(None)
-
-            def do_POST(self):
-                self.answer(self.rfile.read(int(self.headers["Content-Length"])).decode())
-
-            def answer(self, body):
-                path = self.path.partition("?")[0]
-                outer.asked.append((self.path, body))
-                status, kind, text = outer.answer(path, body, self.headers.get("Authorization", ""))
-                data = text.encode("latin-1")
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                if status in (301, 302):
-                    self.send_header("Location", text)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def answer(self, path, body, authorization):
+    def answer(self, path, body, headers):
+        self.asked.append((path, body))
+        path = path.partition("?")[0]
         if path.startswith("/token"):
             return self.token(body)
-        if not path.startswith(self.OPEN) and authorization.removeprefix("Bearer ") not in self.given:
+        if not path.startswith(self.OPEN) and headers.get("Authorization", "").removeprefix("Bearer ") not in self.given:
             return 401, "application/json", json.dumps({"error": {"code": 401}})
-        answer = self.answers.get(path, (404, "text/plain", "no data\n"))
-        return answer if isinstance(answer, tuple) else (200, "text/plain", answer)
+        found = self.answers.get(path, (404, "text/plain", "no data\n"))
+        return found if isinstance(found, tuple) else (200, "text/plain", found)
 
     def token(self, body):
         fields = dict(pair.split("=", 1) for pair in body.split("&"))
@@ -90,7 +61,3 @@ class ReportServer:
 
     def count(self, part):
         return sum(part in path for path, _ in self.asked)
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()

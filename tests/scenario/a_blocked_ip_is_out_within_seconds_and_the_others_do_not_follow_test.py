@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.request
 
-from scenario import MAIL, Scenario, submission, unittest, wait_for
+from scenario import MAIL, Scenario, most_in_any, submission, unittest, wait_for
 
 POLICY = """
 tenants:
@@ -39,16 +39,6 @@ BLOCK = """rules:
 FREE = "rules: []\n"
 RATE = 8
 BACKLOG = 120  # More than the four may take in three seconds: the load presses on their rates all the time.
-
-
-def most_in_any(times, interval):
-    """The most of `times` within any interval of that many seconds."""
-    times, most, begin = sorted(times), 0, 0
-    for at, time_ in enumerate(times):
-        while times[begin] + interval <= time_:
-            begin += 1
-        most = max(most, at - begin + 1)
-    return most
 
 
 class Cascade(Scenario):

@@ -2,7 +2,7 @@
 hold back holds up nobody else."""
 import time
 
-from scenario import MAIL, Scenario, submission, unittest, wait_for
+from scenario import MAIL, Scenario, most_in_any, submission, unittest, wait_for
 from trial import Sink
 
 POLICY = """
@@ -31,16 +31,6 @@ HOSTS = {"second": "127.0.0.2", "minute": "127.0.0.2", "free": "127.0.0.2", "dia
 RECORDS = [line for site, host in HOSTS.items() for line in ("*.%s.test. MX 10 mx.%s.test." % (site, site), "mx.%s.test. A %s" % (site, host))]
 # Each kill of egress forgets its windows, which then begin with one message's worth.
 KILLS = 2
-
-
-def most_in_any(times, interval):
-    """The most of `times` within any interval of that many seconds."""
-    times, most, begin = sorted(times), 0, 0
-    for at, time_ in enumerate(times):
-        while times[begin] + interval <= time_:
-            begin += 1
-        most = max(most, at - begin + 1)
-    return most
 
 
 class Limits(Scenario):

@@ -3,7 +3,7 @@ used whole, edited live, kept over the death of a scheduler; and what they hold 
 import json
 import time
 
-from scenario import MAIL, Scenario, Trial, submission, unittest, wait_for
+from scenario import MAIL, Scenario, Trial, most_in_any, submission, unittest, wait_for
 
 POLICY = """
 tenants:
@@ -27,15 +27,6 @@ shaping:
 """
 RECORDS = ["*.%s.test. MX 10 mx.%s.test." % (name, name) for name in ("tenant", "pool", "free")]
 RECORDS += ["mx.%s.test. A 127.0.0.2" % name for name in ("tenant", "pool", "free")]
-
-
-def most_in_any(times, interval):
-    times, most, begin = sorted(times), 0, 0
-    for at, time_ in enumerate(times):
-        while times[begin] + interval <= time_:
-            begin += 1
-        most = max(most, at - begin + 1)
-    return most
 
 
 class SharedRates(Scenario):

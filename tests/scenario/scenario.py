@@ -15,6 +15,16 @@ def mail(subject="hello", body=b"Body\r\n", head=b"From: News <news@shop.example
     return head + b"Subject: " + subject.encode() + b"\r\n\r\n" + body
 
 
+def most_in_any(times, interval):
+    """The most of `times` within any interval of that many seconds."""
+    times, most, begin = sorted(times), 0, 0
+    for at, time_ in enumerate(times):
+        while times[begin] + interval <= time_:
+            begin += 1
+        most = max(most, at - begin + 1)
+    return most
+
+
 class Scenario(unittest.TestCase):
     """A trial that all tests of the file share; `options` go to Trial.start."""
     options = {}
