@@ -5,6 +5,7 @@
 
 #include "mail/domain.h"
 #include "policy/check_parts.h"
+#include "policy/shared_limit.h"
 
 namespace sluice::check {
 namespace {
@@ -23,27 +24,28 @@ void CheckMatchNames(Findings& findings, const Match& match, const std::string& 
   findings.CheckProvider(match.provider, path + ".provider");
 }
 
-// Whose mail it is no connection knows: a rate is all that holds for it, and that for several sources together.
+// Whose mail it is no connection knows: rates of messages and bytes are all that holds for it, and that for several sources together.
 void CheckShapingMatch(Findings& findings, const ShapingRule& rule, const std::string& path) {
   const Match& match = rule.match;
   if (!match.tags.empty()) findings.Error(path + ".match.tags", "is for routes only; match a stream or campaign");
-  const bool is_of_mail = !match.tenant.empty() || !match.stream.empty() || !match.campaign.empty() || !match.sender_domain.empty();
+  const bool is_of_mail = IsOfMail(match);
   if (!is_of_mail && match.domain.empty()) return;
   ShapingRule rest = rule;
   rest.match = {};
   rest.rate.reset();
-  if (rule.rate && !match.source.empty()) {
+  rest.bytes_rate.reset();
+  if ((rule.rate || rule.bytes_rate) && !match.source.empty()) {
     findings.Error(path + ".match.source", "a rate of mail of one kind holds for all sources together; leave the source out");
   }
   if (is_of_mail && rest != ShapingRule()) {
-    findings.Error(path + ".match", "a rule for a tenant, stream, campaign or sender domain sets `rate` only: no connection knows whose mail it is");
+    findings.Error(path + ".match", "a rule for a tenant, stream, campaign or sender domain sets `rate` and `bytes_rate` only: no connection knows whose mail it is");
   }
   rest.tls.reset();
   rest.ipv6.reset();
   rest.retry_schedule.clear();
   if (is_of_mail || rest == ShapingRule()) return;
   findings.Error(path + ".match.domain",
-                 "sets rate, tls, ipv6 and retry_schedule only: other limits belong to a provider or site, which many domains share");
+                 "sets rate, bytes_rate, tls, ipv6 and retry_schedule only: other limits belong to a provider or site, which many domains share");
 }
 
 void CheckReplyPattern(Findings& findings, const std::string& pattern, const std::string& path) {

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "policy/shaping.h"
-#include "policy/shared_rate.h"
+#include "policy/shared_limit.h"
 
 namespace sluice {
 namespace {
@@ -128,9 +128,10 @@ class Explainer {
       limits.retry_schedule = {stream->retry_schedule, Cat("stream ", stream->name)};
     }
     out.limits = Describe(limits);
-    for (const SharedRate& shared : shared_) {
+    for (const SharedLimit& shared : shared_) {
       if (Covers(shared.scope, FactsOf(member.source, pool.name))) {
-        out.limits.push_back({"shared_rate", ToString(shared.rate), Cat(shared.rule, ", ", ToString(shared.scope), " together")});
+        const bool is_number = shared.unit == SharedLimit::Unit::kConnections;
+        out.limits.push_back({Cat("shared_", KeyOf(shared.unit)), is_number ? Cat(shared.rate.count) : ToString(shared.rate), Cat(shared.rule, ", ", ToString(shared.scope), " together")});
       }
     }
     const auto now = std::find_if(sources_.begin(), sources_.end(), [&](const SourceNow& s) { return s.source == member.source; });
@@ -207,7 +208,7 @@ class Explainer {
   const LimitBook book_;
   const std::vector<SourceNow>& sources_;
   const ExplainFacts& facts_;
-  const std::vector<SharedRate> shared_ = SharedRatesOf(policy_);
+  const std::vector<SharedLimit> shared_ = SharedLimitsOf(policy_.shaping);
   std::vector<std::string> pools_of_;
   Explanation out_;
 };

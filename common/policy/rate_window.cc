@@ -110,7 +110,9 @@ SteadyInstant RateWindow::WindowReady(int64_t n, SteadyInstant now) const {
 
 SteadyInstant RateWindow::Ready(int64_t due, int64_t n, SteadyInstant now) const {
   if (!rate_ || n <= 0) return now;
-  const SteadyInstant paced = AtOrAfter(due_ + Spacing() * (std::min(due, rate_->count) - 1));
+  // Who goes behind others keeps the distance to them, however late they are.
+  const Nanos from = due > 1 ? DueFrom(now) : due_;
+  const SteadyInstant paced = AtOrAfter(from + Spacing() * (std::min(due, rate_->count) - 1));
   return WindowReady(n, is_even_ ? std::max(now, paced) : now);
 }
 

@@ -35,7 +35,8 @@ class RateWindow {
   SteadyInstant ReadyAt(int64_t n, SteadyInstant now) const { return Ready(n, n, now); }
   // When one thing that counts `weight` (bytes of a message) may go. One that counts more than the limit goes when nothing else
   // went for an interval.
-  SteadyInstant ReadyFor(int64_t weight, SteadyInstant now) const { return Ready(1, weight, now); }
+  // `ahead`: what counts so much goes before it, at once.
+  SteadyInstant ReadyFor(int64_t weight, SteadyInstant now, int64_t ahead = 0) const { return Ready(ahead + 1, ahead + weight, now); }
   // How many went within the last interval.
   int64_t Counted(SteadyInstant now) const;
   // Nothing is remembered that limits anything: it may be forgotten.

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "policy/provider.h"
-#include "policy/shared_rate.h"
+#include "policy/shared_limit.h"
 
 namespace sluice {
 namespace {
@@ -61,15 +61,16 @@ void Apply(const ShapingRule& rule, const std::string& name, EffectiveLimits& ou
   Set(out.ipv6, rule.ipv6, name);
   if (!rule.retry_schedule.empty()) out.retry_schedule = {rule.retry_schedule, name};
   if (!rule.match.domain.empty()) return;
-  Set(out.connections, rule.connections, name);
   Set(out.source_connections, rule.source_connections, name);
   Set(out.connections_per_address, rule.connections_per_address, name);
   Set(out.messages_per_connection, rule.messages_per_connection, name);
   Set(out.recipients_per_transaction, rule.recipients_per_transaction, name);
-  if (!IsShared(rule.match)) Set(out.rate, rule.rate, name);
+  Set(out.idle_timeout, rule.idle_timeout, name);
+  if (IsShared(rule.match)) return;
+  Set(out.connections, rule.connections, name);
+  Set(out.rate, rule.rate, name);
   Set(out.connection_rate, rule.connection_rate, name);
   Set(out.bytes_rate, rule.bytes_rate, name);
-  Set(out.idle_timeout, rule.idle_timeout, name);
 }
 
 bool NamesOnly(const Scope& scope) {
@@ -88,10 +89,7 @@ bool CoversSource(const Scope& scope, const ShapingFacts& facts) {
 std::vector<PlacedRule> PlacedRules(const PolicyDocument& policy) {
   std::vector<PlacedRule> out;
   for (size_t i = 0; i < policy.shaping.size(); ++i) {
-    // Whose mail it is no connection knows: their rates are shared ones.
-    const Match& match = policy.shaping[i].match;
-    const bool is_of_mail = !match.tenant.empty() || !match.stream.empty() || !match.campaign.empty() || !match.sender_domain.empty();
-    if (!is_of_mail) out.push_back({static_cast<int>(i), policy.shaping[i]});
+    if (!IsOfMail(policy.shaping[i].match)) out.push_back({static_cast<int>(i), policy.shaping[i]});
   }
   return out;
 }
@@ -150,13 +148,29 @@ bool IsLimit(const Constraint& constraint) {
   return NamesOnly(constraint.scope) && value != ConstraintValue();
 }
 
-LimitBook::LimitBook(std::vector<PlacedRule> rules, std::vector<Constraint> constraints) : table_(std::move(rules)) {
+LimitBook::LimitBook(std::vector<PlacedRule> rules, std::vector<Constraint> constraints) {
+  std::vector<ShapingRule> bare;
+  for (const PlacedRule& placed : rules) bare.push_back(placed.rule);
+  shared_ = SharedLimitsOf(bare);
+  std::erase_if(shared_, [](const SharedLimit& limit) { return !IsOfConnections(limit.unit); });
+  shared_table_ = SharedLimitTable(shared_);
+  table_ = ShapingTable(std::move(rules));
   for (Constraint& constraint : constraints) {
     if (!IsLimit(constraint)) continue;
     std::vector<Constraint>& list =
         constraint.scope.source.empty() ? everywhere_ : by_source_[constraint.scope.source];
     list.push_back(std::move(constraint));
   }
+}
+
+std::vector<const SharedLimit*> LimitBook::FindShared(const ShapingFacts& facts) const {
+  SharedLimitTable::Numbers numbers;
+  for (const std::string& pool : facts.pools) {
+    shared_table_.FindFlow({.provider = facts.provider, .pool = pool, .site = facts.site}, numbers);
+  }
+  std::vector<const SharedLimit*> out;
+  for (const uint32_t number : numbers) out.push_back(&shared_[number]);
+  return out;
 }
 
 std::optional<Rate> LimitBook::AimdRate(const ShapingFacts& facts, Instant now) const {

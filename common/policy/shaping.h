@@ -15,11 +15,12 @@
 #include "mail/policy_document.h"
 #include "policy/constraints.h"
 #include "policy/effective_limits.h"
+#include "policy/shared_limit.h"
 
 namespace sluice {
 
 // An operator's rule and its place in the document, which is its name. Those of tenants, streams, campaigns and sender domains are not
-// among them: policy/shared_rate.h.
+// among them: policy/shared_limit.h.
 struct PlacedRule {
   int index = 0;
   ShapingRule rule = {};
@@ -70,11 +71,16 @@ class LimitBook {
 
   // Those in force at `now`; without those of cause `aimd` for the egress that makes them.
   EffectiveLimits Resolve(const ShapingFacts& facts, Instant now, bool with_aimd = true) const;
+  // Limits of connections that hold for several sources together: all, and those that cover connections of this source there.
+  const std::vector<SharedLimit>& shared() const { return shared_; }
+  std::vector<const SharedLimit*> FindShared(const ShapingFacts& facts) const;
   // What cause `aimd` says of exactly this source, provider and site.
   std::optional<Rate> AimdRate(const ShapingFacts& facts, Instant now) const;
 
  private:
   ShapingTable table_;
+  std::vector<SharedLimit> shared_;
+  SharedLimitTable shared_table_;
   std::vector<Constraint> everywhere_;  // Name no source.
   std::unordered_map<std::string, std::vector<Constraint>, StringHash, std::equal_to<>> by_source_;
 };

@@ -76,7 +76,7 @@ class Connection {
   bool is_retiring_ = false;
   bool is_sending_ = false;
   bool is_aborted_ = false;
-  std::array<ConnectionBudget::IdleList::iterator, 3> idle_places_{};  // as in Path::budgets_
+  std::vector<ConnectionBudget::IdleList::iterator> idle_places_;  // as in Path::budgets_
   ConnectionBudget* peer_ = nullptr;  // of those to this address; null until open
   ConnectionBudget::IdleList::iterator peer_idle_place_{};
 };

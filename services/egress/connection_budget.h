@@ -23,6 +23,9 @@ class ConnectionBudget {
 
   // Takes one, or notes that `path` wants one and asks the longest idle connection to end.
   bool Take(Path& path);
+  // So many are there already, whether or not they may: they count from now on, or (`n` of them) no more.
+  void Join(size_t n) { used_ += n; }
+  void Part(size_t n) { used_ -= n; }
   // Gives back what Take gave a moment ago: another budget had none.
   void Untake() { --used_; }
   // Fewer: idle connections beyond it end, busy ones after their transaction (IsOver). More: paths

@@ -276,6 +276,28 @@ v1::Reactions ToProto(const std::vector<NumberedReaction>& reactions) {
   return message;
 }
 
+v1::ShareUses ToProto(const std::vector<HeldUse>& uses) {
+  v1::ShareUses message;
+  for (const auto& [holder, use] : uses) {
+    v1::ShareUse& out = *message.add_uses();
+    out.set_holder(holder);
+    out.set_limit(use.limit);
+    out.set_used(use.used);
+    out.set_wants(use.wants);
+    if (use.lowered_to) out.set_lowered_to(*use.lowered_to);
+  }
+  return message;
+}
+
+std::vector<HeldShare> FromProto(const v1::Shares& shares) {
+  std::vector<HeldShare> out;
+  for (const v1::Share& share : shares.shares()) {
+    out.push_back({.holder = share.holder(),
+                   .share = {.limit = share.limit(), .most = share.most(), .target = share.target(), .of = share.granted_of()}});
+  }
+  return out;
+}
+
 v1::Rooms ToProto(std::span<const RoomFor> rooms) {
   v1::Rooms message;
   for (const RoomFor& room : rooms) {

@@ -10,6 +10,7 @@
 #include "egress/addresses.h"
 #include "egress/content_cache.h"
 #include "egress/custody.h"
+#include "egress/share_teller.h"
 #include "egress/surroundings.h"
 #include "egress/tls_results.h"
 #include "egress/trace.h"
@@ -34,6 +35,8 @@ v1::Reactions ToProto(const std::vector<NumberedReaction>& reactions);
 
 v1::DeliverRequest ToProto(const DeliverBatch& batch);
 v1::AssignmentResult ToProto(const BindResult& result);
+v1::ShareUses ToProto(const std::vector<HeldUse>& uses);
+std::vector<HeldShare> FromProto(const v1::Shares& shares);
 v1::Rooms ToProto(std::span<const RoomFor> rooms);
 
 v1::TlsResults ToProto(const std::vector<TlsResults::Counted>& results);

@@ -130,7 +130,9 @@ Egress::Egress(const EgressOptions& options, EgressParts parts)
               .on_room = [this](RoomFor room) {
                 asio::post(control_, [this, room = std::move(room)]() mutable { RoomChanged(std::move(room)); });
               }},
-      signers_(SignerCount(options)) {
+      signers_(SignerCount(options)),
+      shares_(threads_, control_, identity_.incarnation,
+              [this](size_t place, int64_t sent_at, const std::vector<HeldUse>& uses) { TellShares(place, sent_at, uses); }) {
   const size_t count = ThreadCount(options);
   const size_t connections = std::max<size_t>(static_cast<size_t>(options.connections) / count, 1);
   for (size_t i = 0; i < count; ++i) {
@@ -367,6 +369,7 @@ void Egress::Tick() {
   LookAtKeys(now);
   TellTlsResults(now);
   TellReactions(now);
+  shares_.Tick(now);
   {
     const std::lock_guard lock(intake_mutex_);
     absl::erase_if(refused_, [now](const auto& item) { return item.second <= now; });
@@ -411,6 +414,14 @@ void Egress::TellReactions(SteadyInstant now) {
     reactions_told_ = news.back().number;
     return link->Tell(news);
   }
+}
+
+void Egress::TellShares(size_t place, int64_t sent_at_micros, const std::vector<HeldUse>& uses) {
+  std::vector<SchedulerLink*> listening;
+  for (auto& [address, link] : links_) {
+    if (link->session() != nullptr) listening.push_back(link.get());
+  }
+  if (!listening.empty()) listening[place % listening.size()]->Tell(sent_at_micros, uses);
 }
 
 void Egress::ReactionsKept(int64_t through) { reactions_.Kept(through); }

@@ -26,6 +26,7 @@
 #include "egress/key_ring.h"
 #include "egress/options.h"
 #include "egress/scheduler_link.h"
+#include "egress/share_teller.h"
 #include "egress/source_table.h"
 #include "egress/surroundings.h"
 #include "net/https_fetch.h"
@@ -69,6 +70,9 @@ class Egress final : private LinkHost {
   void ReplyRulesCame(const std::vector<ReplyRule>& rules) override;
   void Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) override;
   void ReactionsKept(int64_t through) override;
+  void SharesGiven(int64_t sent_at_micros, Duration valid_for, const std::vector<HeldShare>& shares) override {
+    shares_.Given(sent_at_micros, valid_for, shares);
+  }
   void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                 std::function<void()> done) override;
   void Lost(const std::shared_ptr<Session>& session) override;
@@ -96,6 +100,8 @@ class Egress final : private LinkHost {
   void SendTrace();
   // To the first scheduler that listens; all that are not kept when it is another, or does not answer.
   void TellReactions(SteadyInstant now);
+  // To the one of this place among the schedulers that listen.
+  void TellShares(size_t place, int64_t sent_at_micros, const std::vector<HeldUse>& uses);
   void SetGauges();
   // Waits until `is_done` or the time is over.
   template <class Predicate>
@@ -133,6 +139,7 @@ class Egress final : private LinkHost {
   asio::executor_work_guard<asio::io_context::executor_type> control_work_ =
       asio::make_work_guard(control_);
   asio::steady_timer tick_{control_};
+  ShareTeller shares_;
   SteadyInstant keys_looked_at_{};
   // The session that reactions were told to, up to which one, and when those are told again that are not kept by then.
   uint64_t reactions_session_ = 0;

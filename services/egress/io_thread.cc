@@ -70,6 +70,14 @@ void IoThread::GiveUp(Filter filter, ReturnReason reason, std::function<void()> 
   });
 }
 
+void IoThread::AskShares(std::function<void(std::vector<ShareUse>)> use) {
+  asio::post(io_, [this, use = std::move(use)] { use(shared_.Uses(around_.clock.Steady())); });
+}
+
+void IoThread::GiveShares(std::vector<GivenShare> shares, SteadyInstant until) {
+  asio::post(io_, [this, shares = std::move(shares), until] { shared_.Give(shares, until, around_.clock.Steady()); });
+}
+
 void IoThread::Abort(bool also_past_dot) {
   asio::post(io_, [this, also_past_dot] {
     for (auto& [name, source] : sources_) {
@@ -93,6 +101,7 @@ void IoThread::Tick(SteadyInstant now, Instant wall) {
         return !entry.session->Holds(now) || wall >= entry.not_after;
       },
       ReturnReason::kLease);
+  shared_.Tick(now);
   size_t path_count = 0;
   for (const auto& [name, source] : sources_) path_count += source.paths.size();
   const bool is_crowded = path_count > kMostPathsRemembered;
@@ -109,6 +118,7 @@ void IoThread::Tick(SteadyInstant now, Instant wall) {
     for (auto& [site, path] : paths) {
       path->GiveBackExcess();
       path->EndIdleExcess();
+      path->EndLapsed(now);
       path->Pump();
     }
     if (source->second.bound == nullptr && paths.empty() && source->second.groups.empty()) {
@@ -160,7 +170,8 @@ Path* IoThread::PathOf(const Entry& entry) {
   std::unique_ptr<Path>& path = source->second.paths[PathKey(entry)];
   if (path == nullptr) {
     PathGroup& group = GroupOf(source->second, entry);
-    path = std::make_unique<Path>(around_, io_, budget_, group, desk_, source->second.bound);
+    path = std::make_unique<Path>(around_, io_, budget_, group, desk_, source->second.bound, Destination{entry.provider, entry.site});
+    path->UseShared(SharedOf(*source->second.bound, path->to()));
   }
   return path->is_closing() ? nullptr : path.get();
 }
@@ -176,8 +187,21 @@ PathGroup& IoThread::GroupOf(Source& source, const Entry& entry) {
   return *group;
 }
 
+SharedConnectionTable::Limits IoThread::SharedOf(const BoundSource& source, const Destination& to) const {
+  const ShapingFacts facts{.source = source.assigned.name.value(),
+                           .provider = to.provider.value(),
+                           .site = to.site.value(),
+                           .pools = source.assigned.pools};
+  return shared_.Find(*source.book, facts);
+}
+
 void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
   for (auto& [name, source] : sources_) source.bound = nullptr;
+  absl::flat_hash_set<std::string> pools;
+  for (const BoundSourcePtr& bound : sources) pools.insert(bound->assigned.pools.begin(), bound->assigned.pools.end());
+  // All have the same.
+  const std::shared_ptr<const LimitBook> book = sources.empty() ? std::make_shared<const LimitBook>() : sources.front()->book;
+  shared_.SetBook(*book, pools, around_.clock.Steady());
   for (BoundSourcePtr& bound : sources) {
     Source& source = sources_[bound->assigned.name.value()];
     source.bound = bound;
@@ -186,7 +210,10 @@ void IoThread::SetSourcesHere(std::vector<BoundSourcePtr> sources) {
       source.peers = std::make_unique<PeerBudgets>();
     }
     for (auto& [key, group] : source.groups) group->Refresh(*bound, around_.clock.Now());
-    for (auto& [site, path] : source.paths) path->UseSource(bound);
+    for (auto& [site, path] : source.paths) {
+      path->UseShared(SharedOf(*bound, path->to()));
+      path->UseSource(bound);
+    }
   }
   for (auto& [name, source] : sources_) {
     if (source.bound != nullptr) continue;

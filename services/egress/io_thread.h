@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "egress/connection_budget.h"
 #include "egress/path.h"
+#include "egress/shared_connections.h"
 #include "egress/surroundings.h"
 #include "egress/waiting_room.h"
 
@@ -40,6 +41,9 @@ class IoThread {
   // Gives back what has not begun and that `filter` says yes to. `done` runs on this thread
   // afterwards.
   void GiveUp(Filter filter, ReturnReason reason, std::function<void()> done);
+  // What is used here of limits that are shared; `use` runs on this thread. Then what this thread has of them.
+  void AskShares(std::function<void(std::vector<ShareUse>)> use);
+  void GiveShares(std::vector<GivenShare> shares, SteadyInstant until);
   // Ends transactions under way, see Path::Abort.
   void Abort(bool also_past_dot);
 
@@ -68,6 +72,7 @@ class IoThread {
   // To their paths; what is wished of TLS is known.
   void Place(std::vector<EntryPtr> entries);
   void SetSourcesHere(std::vector<BoundSourcePtr> sources);
+  SharedConnectionTable::Limits SharedOf(const BoundSource& source, const Destination& to) const;
   void GiveUpHere(const Filter& filter, ReturnReason reason);
   Path* PathOf(const Entry& entry);
   PathGroup& GroupOf(Source& source, const Entry& entry);
@@ -75,6 +80,7 @@ class IoThread {
   const Surroundings& around_;
   ConnectionBudget budget_;
   WaitingRoom waiting_;
+  SharedConnectionTable shared_;
   absl::flat_hash_map<std::string, Source> sources_;
   // After the sources: coroutines that it holds refer to paths.
   asio::io_context io_{1};

@@ -19,10 +19,11 @@ constexpr int kUsualRecipients = 100;
 }  // namespace
 
 Path::Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget,
-           PathGroup& group, SignDesk& desk, BoundSourcePtr source)
+           PathGroup& group, SignDesk& desk, BoundSourcePtr source, Destination to)
     : around_(around),
       io_(io),
       group_(group),
+      to_(std::move(to)),
       budgets_{&budget, &group.source_connections(), &group.connections()},
       desk_(desk),
       source_(std::move(source)) {
@@ -69,7 +70,7 @@ void Path::Pump() {
     if (!group_.MayBegin(*this, waking_count_ + starting_count_, NextBytes())) return;
     if (!idle_.empty()) {
       WakeIdle(*idle_.back());
-    } else if (MayOpen() && group_.MayConnect(*this) && TakeConnection()) {
+    } else if (MayOpen() && group_.MayConnect(*this) && MayConnectShared() && TakeConnection()) {
       StartConnection();
     } else {
       return;
@@ -89,10 +90,47 @@ bool Path::MayOpen() const {
 bool Path::TakeConnection() {
   for (size_t i = 0; i < budgets_.size(); ++i) {
     if (budgets_[i]->Take(*this)) continue;
+    for (const auto& limit : shared_) {
+      if (&limit->budget == budgets_[i]) limit->Want(around_.clock.Steady());
+    }
     while (i-- > 0) budgets_[i]->Untake();
     return false;
   }
   return true;
+}
+
+bool Path::MayConnectShared() {
+  const SteadyInstant now = around_.clock.Steady();
+  for (const auto& limit : shared_) {
+    if (!limit->is_rate() || limit->opened.Fits(1, now)) continue;
+    limit->Want(now);
+    if (const auto at = limit->opened.ReadyAt(now)) group_.Await(*this, *at);
+    return false;
+  }
+  return true;
+}
+
+void Path::UseShared(SharedConnectionTable::Limits limits) {
+  if (limits == shared_) return;
+  const std::vector<Connection*> idle = idle_;
+  for (Connection* connection : idle) NoLongerIdle(*connection);
+  const size_t count = starting_count_ + open_count_;
+  for (size_t i = kOwnBudgets; i < budgets_.size(); ++i) {
+    budgets_[i]->Part(count);
+    budgets_[i]->Forget(*this);
+  }
+  budgets_.resize(kOwnBudgets);
+  shared_ = std::move(limits);
+  for (const auto& limit : shared_) {
+    if (limit->is_rate()) continue;
+    limit->budget.Join(count);
+    budgets_.push_back(&limit->budget);
+  }
+  for (Connection* connection : idle) BecameIdle(*connection);
+}
+
+void Path::EndLapsed(SteadyInstant now) {
+  if (std::any_of(shared_.begin(), shared_.end(), [now](const auto& limit) { return limit->MustEnd(now); })) Abort(/*also_past_dot=*/true);
 }
 
 size_t Path::MostPerAddress() const {
@@ -116,6 +154,11 @@ void Path::WakeAllIdle() {
 void Path::StartConnection() {
   ++starting_count_;
   group_.Connecting();
+  for (const auto& limit : shared_) {
+    if (!limit->is_rate()) continue;
+    limit->opened.HandOut();
+    limit->opened.Begun(around_.clock.Steady());
+  }
   around_.metrics.connections.Add(1);
   Spawn(io_.get_executor(), RunConnection(*this), "smtp connection");
 }
@@ -261,6 +304,9 @@ void Path::PeerFreed() {
 void Path::OpenFailed(const OpenedSession& opened) {
   if (opened.is_peer_full) {
     group_.NotConnecting();
+    for (const auto& limit : shared_) {
+      if (limit->is_rate()) limit->opened.Untake();
+    }
     full_until_ = around_.clock.Steady() + kFullFor;
     return;
   }
@@ -302,6 +348,7 @@ void Path::BindFailed(const OpenedSession& opened) {
 
 void Path::BecameIdle(Connection& connection) {
   connection.is_idle_ = true;
+  connection.idle_places_.resize(budgets_.size());
   for (size_t i = 0; i < budgets_.size(); ++i) {
     connection.idle_places_[i] = budgets_[i]->AddIdle(connection);
   }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -19,17 +18,24 @@
 #include "egress/open_session.h"
 #include "egress/path_group.h"
 #include "egress/ready_queue.h"
+#include "egress/shared_connections.h"
 #include "egress/shipment.h"
 #include "egress/signer.h"
 #include "egress/surroundings.h"
 
 namespace sluice::egress {
 
+// Where a path leads, as rules name it.
+struct Destination {
+  Provider provider;
+  SiteName site;
+};
+
 class Path {
  public:
   // `around`, `io`, `budget`, `group` and `desk` outlive the path.
   Path(const Surroundings& around, asio::io_context& io, ConnectionBudget& budget, PathGroup& group, SignDesk& desk,
-       BoundSourcePtr source);
+       BoundSourcePtr source, Destination to);
   ~Path();
   Path(const Path&) = delete;
   Path& operator=(const Path&) = delete;
@@ -45,6 +51,11 @@ class Path {
   // Limits, name or address of the source have changed, or it is back: connections made as another
   // end after their transaction.
   void UseSource(BoundSourcePtr source);
+  // Which limits that hold for several sources together cover it; what is open counts for them from now on.
+  void UseShared(SharedConnectionTable::Limits limits);
+  const Destination& to() const { return to_; }
+  // Ends everything where a share of such a limit has lapsed too long ago.
+  void EndLapsed(SteadyInstant now);
   // Takes entries out of the queue. None of them is begun.
   template <class Filter>
   std::vector<EntryPtr> Extract(const Filter& filter);
@@ -113,6 +124,8 @@ class Path {
   };
 
   bool MayOpen() const;
+  // By the rates of new connections that it shares; as PathGroup::MayConnect.
+  bool MayConnectShared();
   // Connections at once to one address.
   size_t MostPerAddress() const;
   bool TakeConnection();
@@ -136,8 +149,11 @@ class Path {
   const Surroundings& around_;
   asio::io_context& io_;
   PathGroup& group_;
-  // Each must give a connection: the thread's, the source's, those of the paths that share limits.
-  const std::array<ConnectionBudget*, 3> budgets_;
+  const Destination to_;
+  static constexpr size_t kOwnBudgets = 3;
+  // Each must give a connection: the thread's, the source's, those of the paths that share limits; then those of shared_.
+  std::vector<ConnectionBudget*> budgets_;
+  SharedConnectionTable::Limits shared_;
   SignDesk& desk_;
   BoundSourcePtr source_;
   ReadyQueue queue_;

@@ -52,6 +52,8 @@ class PathGroup {
   void Began(size_t recipients, size_t bytes);
   // Whether a connection may be opened now; as MayBegin.
   bool MayConnect(Path& path);
+  // Pumps `path` then.
+  void Await(Path& path, SteadyInstant at);
   void Connecting();
   // The last one was not opened after all: nobody was dialled.
   void NotConnecting();
@@ -77,7 +79,6 @@ class PathGroup {
  private:
   static constexpr Duration kLookEvery = std::chrono::seconds(1);
 
-  void Await(Path& path, SteadyInstant at);
   void PumpWaiting();
   // Tells the schedulers when there is much more or less room than they know.
   void TellRoom();

@@ -133,6 +133,9 @@ void SchedulerLink::Handle(const RunPtr& run, v1::ControlResponse& message) {
     host_.Shaped(FromProto(message.shaping()), AutomationOf(message.shaping()), Answer(run, message.shaping().generation()));
   } else if (message.has_reactions_kept()) {
     host_.ReactionsKept(message.reactions_kept().through());
+  } else if (message.has_shares()) {
+    const v1::Shares& shares = message.shares();
+    host_.SharesGiven(shares.sent_at_micros(), Duration(shares.valid_for_micros()), FromProto(shares));
   } else if (message.has_recall()) {
     HandleRecall(run, message);
   } else if (message.has_trace()) {
@@ -246,6 +249,14 @@ void SchedulerLink::Tell(const std::vector<NumberedReaction>& reactions) {
   if (session() == nullptr) return;
   v1::ControlRequest request;
   *request.mutable_reactions() = ToProto(reactions);
+  run_->control->Send(std::move(request));
+}
+
+void SchedulerLink::Tell(int64_t sent_at_micros, const std::vector<HeldUse>& uses) {
+  if (session() == nullptr) return;
+  v1::ControlRequest request;
+  *request.mutable_share_uses() = ToProto(uses);
+  request.mutable_share_uses()->set_sent_at_micros(sent_at_micros);
   run_->control->Send(std::move(request));
 }
 

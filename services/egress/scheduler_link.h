@@ -21,6 +21,7 @@
 #include "egress/addresses.h"
 #include "egress/custody.h"
 #include "egress/session.h"
+#include "egress/share_teller.h"
 #include "egress/tls_results.h"
 #include "mail/reply_rule.h"
 #include "mail/signing_key.h"
@@ -72,6 +73,8 @@ class LinkHost {
   virtual void Shaped(LimitBook book, std::vector<PlacedAutomation> automation, std::function<void()> done) = 0;
   // All reactions up to this one are in the scheduler's table.
   virtual void ReactionsKept(int64_t through) = 0;
+  // Of limits that several egresses share: the answer to what was told with this time.
+  virtual void SharesGiven(int64_t sent_at_micros, Duration valid_for, const std::vector<HeldShare>& shares) = 0;
   // `done` may be called from any thread, once.
   virtual void Recalled(const std::shared_ptr<Session>& session, RecallOrder order,
                         std::function<void()> done) = 0;
@@ -107,6 +110,7 @@ class SchedulerLink final : public std::enable_shared_from_this<SchedulerLink> {
   void Tell(const std::vector<BindResult>& results);
   void Tell(const std::vector<RoomFor>& rooms);
   void Tell(const std::vector<NumberedReaction>& reactions);
+  void Tell(int64_t sent_at_micros, const std::vector<HeldUse>& uses);
   void TellDrain();
   // False: it is not connected.
   bool Tell(const std::vector<TlsResults::Counted>& results);

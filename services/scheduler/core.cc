@@ -222,7 +222,7 @@ void Core::SetPolicy(int64_t revision, const PolicyDocument& policy) {
   pools_.SetPolicy(policy);
   WarmByPolicy(policy);
   rates_.SetPolicy(policy, names_, clock_.Steady());
-  SetSharedRates(policy);
+  SetSharedLimits(policy);
   const bool had_ipv6 = families_.has_ipv6();
   families_.SetPolicy(policy);
   if (had_ipv6 || families_.has_ipv6()) LetGo(clock_.Now());
@@ -286,6 +286,7 @@ bool Core::Turn() {
   AskLedger(now);
   StartLookups();
   ForgetIdleSites();
+  ForgetNames(now);
   StartSettling(steady);
   TakeInbox(steady);
   AskPostgres(steady);
@@ -357,6 +358,10 @@ CoreSnapshot Core::Snapshot() const {
   out.unrouted = unrouted_count_;
   flows_.ForEachWarmupWaiting([&](uint32_t, uint32_t, int64_t entries) { out.warmup_waiting += entries; });
   out.held = held_count_;
+  out.facts = static_cast<int64_t>(facts_.size());
+  out.texts = static_cast<int64_t>(texts_.size());
+  out.domains = static_cast<int64_t>(domains_.size());
+  out.sites = static_cast<int64_t>(domains_.site_count());
   out.kept_back = kept_back_count_;
   out.policy_revision = policy_revision_;
   out.queue = queue_depths_;

@@ -41,6 +41,7 @@
 #include "scheduler/facts.h"
 #include "scheduler/fleet.h"
 #include "scheduler/flows.h"
+#include "scheduler/forgetting.h"
 #include "scheduler/lookups.h"
 #include "scheduler/names.h"
 #include "scheduler/pending_counts.h"
@@ -62,6 +63,8 @@ struct CoreOptions {
   Duration settle_lag = std::chrono::seconds(2);         // Releases stop when settling is behind this far …
   size_t settle_backlog = 20'000;                        // … or this many.
   size_t settle_batch = 2'000;
+  // Kinds of mail (campaign, sender domain, tags), and recipient domains, that are known beyond twice as many as there are entries.
+  size_t most_idle_facts = 100'000, most_idle_domains = 500'000;
   uint64_t seed = 1;  // Jitter and attempt ids.
 };
 
@@ -84,6 +87,7 @@ struct AssignedTo {
 struct CoreSnapshot {
   int64_t entries = 0, in_flight = 0, unsettled = 0, content_bytes = 0, flows = 0, unrouted = 0, held = 0, kept_back = 0;
   int64_t warmup_waiting = 0;
+  int64_t facts = 0, texts = 0, domains = 0, sites = 0;  // Known.
   int64_t policy_revision = 0;
   QueueDepths queue;  // Null: not counted yet.
   std::vector<std::pair<ConstraintCause, int64_t>> constraints;  // In force.
@@ -290,6 +294,14 @@ class Core {
   void SettleSwept(Sweep& sweep, Slot slot, Instant now);
   void EndSwept(const Unsettled& item, bool committed);
 
+  // core_forget.cc
+  bool KnowsTooMany() const;
+  void ForgetNames(Instant now);
+  // True when all are marked.
+  bool MarkEntries();
+  bool ForgetDomains(Instant now);
+  void ForgetSite(uint32_t site);
+
   // core_census.cc
   void TakeCensus(SteadyInstant steady);
   std::vector<std::pair<ConstraintCause, int64_t>> ConstraintCounts() const;
@@ -307,20 +319,25 @@ class Core {
   void Defer(Slot slot, const storage::Settlement& evidence, Instant now);
 
   // core_shares.cc
-  // Of shared rates: those that cover a flow and the entry at hand; how many of it may leave, and which of them lets no more.
+  // Of shared limits: those that cover a flow and the entry at hand; how many of it may leave, and which of them lets no more.
   struct SharedGate {
     SharedLimits::Numbers flow, entry;
     bool is_overflow = false;  // `entry` are all.
     int most = 0;
     uint32_t blocking = 0;
+    int64_t bytes = 1;  // Of the entry at hand.
   };
-  void SetSharedRates(const PolicyDocument& policy);
+  void SetSharedLimits(const PolicyDocument& policy);
   void FindShared(const FlowKey& key, int most, SharedGate& gate);
+  // What the entry counts; true: it is too much for its flow's limits now.
+  bool SharedHoldsBytes(Slot slot, SharedGate& gate);
   // True: it went aside.
   bool SharedHoldsEntry(Slot slot, const FlowKey& key, SharedGate& gate);
   // Of the overflow that was chosen; its limits are the gate's then.
   bool SharedHoldsOverflow(Slot slot, const FlowKey& key, uint32_t pool, SharedGate& gate);
   void HandOutShared(int64_t id, const SharedGate& gate);
+  // What it counts is known now. False: it is too much, and went back to the front of its flow.
+  bool WeighShared(int64_t id, const InFlight& flight, const std::shared_ptr<const Content>& content, EntryPayload& payload);
   // What was sent may have begun, unless it was given back before.
   void EndShared(int64_t id, bool was_sent);
   void WakeShared(SteadyInstant steady);
@@ -342,7 +359,7 @@ class Core {
   // core_dispatch.cc
   bool IsCurrent(Session session) const;
   void FinishFlight(int64_t id, const InFlight& flight);
-  void Requeue(int64_t id, bool crashed);
+  void Requeue(int64_t id, bool crashed, bool first = false);
   // An egress lacks a key that this entry needs.
   void WaitForKey(const ReturnedEntry& returned);
   void NoteCrash(const Entry& entry, Instant now);
@@ -421,7 +438,9 @@ class Core {
   absl::flat_hash_set<std::string> awaited_egresses_;
   SteadyInstant gate_until_{};
 
-  Names names_;
+  Names names_;  // Of tenants, streams and pools: what policies have named.
+  Names texts_;  // Of campaigns, sender domains and tags.
+  Forgetting forgetting_;
   FactsTable facts_;
   Parts parts_;
   EntryIndex index_;
@@ -442,7 +461,7 @@ class Core {
   absl::flat_hash_map<int64_t, InFlight> in_flight_;
   TenantRates rates_;
   SharedLimits shared_;
-  absl::flat_hash_map<uint32_t, EntryList> aside_;  // Kept back, by the shared rate they wait for.
+  absl::flat_hash_map<uint32_t, EntryList> aside_;  // Kept back, by the shared limit they wait for.
   Families families_;
   EntryList unrouted_;   // By the policy in force.
   EntryList kept_back_;  // By constraints that name a campaign or domain.

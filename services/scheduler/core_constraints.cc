@@ -54,10 +54,10 @@ SendingFacts Core::FactsOfEntry(const Entry& entry, uint32_t pool, uint32_t site
           .pool = pools_.name(pool),
           .tenant = names_.Name(facts.tenant),
           .stream = names_.Name(facts.stream),
-          .campaign = names_.Name(facts.campaign),
+          .campaign = texts_.Name(facts.campaign),
           .domain = domains_.Name(entry.domain),
           .site = site.name,
-          .sender_domain = names_.Name(facts.sender_domain)};
+          .sender_domain = texts_.Name(facts.sender_domain)};
 }
 
 bool Core::HoldsFlow(const FlowKey& key, Instant now) const {

@@ -222,7 +222,7 @@ void Core::FinishFlight(int64_t id, const InFlight& flight) {
   wake_limits_.push_back(flight.limit_group);
 }
 
-void Core::Requeue(int64_t id, bool crashed) {
+void Core::Requeue(int64_t id, bool crashed, bool first) {
   const auto it = in_flight_.find(id);
   if (it == in_flight_.end()) return;
   if (!it->second.sent) ReturnGrant(it->second);
@@ -233,7 +233,7 @@ void Core::Requeue(int64_t id, bool crashed) {
   const Instant now = clock_.Now();
   Entry& entry = index_[flight.slot];
   if (!crashed) {
-    Place_(flight.slot, now);
+    Place_(flight.slot, now, first);
     return;
   }
   if (entry.crashes < kMostCrashes) ++entry.crashes;

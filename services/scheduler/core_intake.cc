@@ -28,10 +28,10 @@ uint32_t Core::FactsOf(std::string_view tenant, std::string_view stream, std::st
                        std::string_view sender_domain, std::string_view tags, std::string_view pool) {
   return facts_.Number({.tenant = names_.Number(tenant),
                         .stream = names_.Number(stream),
-                        .campaign = names_.Number(campaign),
-                        .sender_domain = names_.Number(sender_domain),
-                        .tags = names_.Number(tags),
-                        .pool = names_.Number(pool)});
+                        .pool = names_.Number(pool),
+                        .campaign = texts_.Number(campaign),
+                        .sender_domain = texts_.Number(sender_domain),
+                        .tags = texts_.Number(tags)});
 }
 
 Core::HandoffAnswer Core::OnHandoff(std::vector<HandedBatch> batches) {
@@ -245,7 +245,7 @@ void Core::StartLookups() {
 }
 
 void Core::ForgetIdleSites() {
-  for (const uint32_t site : domains_.ForgetIdle([&](uint32_t s) { return flows_.HasSite(s); })) fleet_.ForgetSite(site);
+  for (const uint32_t site : domains_.ForgetIdle([&](uint32_t s) { return flows_.HasSite(s); })) ForgetSite(site);
 }
 
 void Core::OnResolved(uint32_t number, const MxAnswer& answer, const std::vector<MxHost>& ordered) {
@@ -266,10 +266,10 @@ RoutingFacts Core::RoutingFactsOf(const Entry& entry) {
   const Facts& facts = facts_[entry.facts];
   RoutingFacts out{.tenant = names_.Name(facts.tenant),
                    .stream = names_.Name(facts.stream),
-                   .campaign = names_.Name(facts.campaign),
+                   .campaign = texts_.Name(facts.campaign),
                    .domain = domains_.Name(entry.domain),
-                   .sender_domain = names_.Name(facts.sender_domain),
-                   .tags = names_.Name(facts.tags)};
+                   .sender_domain = texts_.Name(facts.sender_domain),
+                   .tags = texts_.Name(facts.tags)};
   if (const uint32_t site = domains_[entry.domain].site; site != kNoSite) {
     out.provider = domains_.site(site).provider;
     out.site = domains_.site(site).name;

@@ -48,6 +48,7 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
   const Parked over = allowed < gate.most ? Parked::kRate : Parked::kShared;
   const uint32_t ticks = ToTicks(now);
   int served = 0, begun = 0;
+  bool is_heavy = false;
   const Site& site = domains_.site(key.site);
   const Target target{.provider = site.provider_number, .site = key.site, .tenant = key.tenant, .provider_name = site.provider, .limit_group = site.limit_group};
   Parked parked = !stale && HoldsFlow(key, now) ? Parked::kConstraint : Parked::kNot;
@@ -64,6 +65,12 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
       KeepBack(slot);
       ++served;
       continue;
+    }
+    if (begun < allowed && SharedHoldsBytes(slot, gate)) {
+      flows_.Ready(turn.flow).PushFront(index_, slot);
+      parked = Parked::kShared;
+      is_heavy = begun == 0;
+      break;
     }
     if (begun < allowed && SharedHoldsEntry(slot, key, gate)) {
       ++served;
@@ -98,8 +105,8 @@ int Core::Serve(const Flows::Turn& turn, Instant now, int most) {
     }
   }
   rates_.Return(key.tenant, allowed - begun, steady);
-  if (parked == Parked::kShared && !flows_.Ready(turn.flow).empty()) shared_.Awaits(gate.blocking, steady);
-  flows_.Served(served, parked, parked == Parked::kShared ? gate.blocking : target.limit_group, target.provider);
+  if (parked == Parked::kShared && !flows_.Ready(turn.flow).empty()) shared_.Awaits(gate.blocking, gate.bytes, steady);
+  flows_.Served(served, parked, parked == Parked::kShared ? gate.blocking : target.limit_group, target.provider, is_heavy);
   return served;
 }
 
@@ -208,6 +215,7 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
     return;
   }
   const auto content = contents_.Find(flight.message_id);
+  if (!WeighShared(id, flight, content, payload)) return;
   Egress::SentContent& sent = egress.contents[flight.message_id];
   if (sent.entries++ == 0) {
     sent.bytes = static_cast<int64_t>(content->bytes());
@@ -225,7 +233,7 @@ void Core::Send(int64_t id, InFlight& flight, EntryPayload payload) {
                                  .site = site.name,
                                  .tenant = names_.Name(facts.tenant),
                                  .stream = names_.Name(facts.stream),
-                                 .campaign = names_.Name(facts.campaign),
+                                 .campaign = texts_.Name(facts.campaign),
                                  .pool = pools_.name(flight.pool),
                                  .mx_hosts = site.hosts,
                                  .smart_host = site.smart_host,

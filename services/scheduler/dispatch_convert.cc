@@ -52,6 +52,8 @@ AttemptReport ReportFrom(v1::AttemptReport& from) {
   return out;
 }
 
+std::string HolderPrefix(const std::string& egress) { return Cat("egress ", egress, "/"); }
+
 void FillContent(const Content& content, v1::MessageContent& out) {
   out.set_encoding(static_cast<v1::ContentEncoding>(content.encoding));
   out.set_size_bytes(content.size_bytes);
@@ -294,6 +296,32 @@ std::vector<storage::TlsResultRow> RowsOf(v1::TlsResults& results) {
                     .sessions = from.sessions()});
   }
   return rows;
+}
+
+std::vector<storage::ShareUse> FromProto(const v1::ShareUses& uses, const std::string& egress) {
+  std::vector<storage::ShareUse> out;
+  for (const v1::ShareUse& use : uses.uses()) {
+    if (out.size() >= kMostShareUses) break;
+    out.push_back({.holder = Cat(HolderPrefix(egress), use.holder()),
+                   .rate_key = use.limit(),
+                   .used = std::max<int64_t>(use.used(), 0),
+                   .wants = use.wants()});
+    if (use.has_lowered_to()) out.back().lowered_to = std::max<int64_t>(use.lowered_to(), 0);
+  }
+  return out;
+}
+
+v1::Shares ToProto(const std::vector<storage::OwnShare>& own, const std::string& egress) {
+  v1::Shares out;
+  for (const auto& [key, row] : own) {
+    v1::Share& share = *out.add_shares();
+    share.set_holder(row.holder.substr(HolderPrefix(egress).size()));
+    share.set_limit(key);
+    share.set_most(row.most);
+    share.set_target(row.target);
+    share.set_granted_of(row.of);
+  }
+  return out;
 }
 
 }  // namespace sluice::scheduler

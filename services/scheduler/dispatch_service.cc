@@ -90,6 +90,7 @@ class Port final : public EgressPort, public std::enable_shared_from_this<Port> 
   void SendRecall(int64_t number, const std::string& source, const std::vector<RecalledEntry>& entries) override;
   void Close() override;
   void SendReactionsKept(int64_t through);
+  void SendShares(v1::Shares shares);
 
   void SendTrace(const v1::TraceOrder& order);
   void AttachControl(ControlStream* stream) { control_ = stream; }
@@ -269,6 +270,12 @@ void Port::SendReactionsKept(int64_t through) {
   SendControl(std::move(message));
 }
 
+void Port::SendShares(v1::Shares shares) {
+  v1::ControlResponse message;
+  *message.mutable_shares() = std::move(shares);
+  SendControl(std::move(message));
+}
+
 void Port::SendShards(const std::vector<int>& shards) {
   v1::ControlResponse message;
   message.mutable_shards()->mutable_shards()->Add(shards.begin(), shards.end());
@@ -355,6 +362,15 @@ void ControlStream::OnReadDone(bool ok) {
     const int64_t through = reactions.empty() ? 0 : reactions.rbegin()->number();
     face_.events_.reactions(FromProto(request_.reactions(), egress_id_, SystemClock().Now()),
                             [port = link_->port, through] { port->SendReactionsKept(through); });
+  } else if (request_.has_share_uses()) {
+    const int64_t sent_at = request_.share_uses().sent_at_micros();
+    face_.events_.share_uses(egress_id_, {.uses = FromProto(request_.share_uses(), egress_id_),
+                                          .answer = [port = link_->port, egress = egress_id_, sent_at](const auto& own, Duration valid_for) {
+                                            v1::Shares shares = ToProto(own, egress);
+                                            shares.set_sent_at_micros(sent_at);
+                                            shares.set_valid_for_micros(valid_for.count());
+                                            port->SendShares(std::move(shares));
+                                          }});
   } else if (request_.has_tls_results()) {
     face_.events_.tls_results(RowsOf(*request_.mutable_tls_results()));
   } else if (request_.has_trace()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "scheduler/control/share_keeper.h"
 #include "scheduler/core.h"
 #include "scheduler/mailbox.h"
 #include "storage/tls_result_store.h"
@@ -33,6 +34,7 @@ struct DispatchEvents {
   // `kept` is called when all of them are committed, from any thread.
   std::function<void(std::vector<Constraint> reactions, std::function<void()> kept)> reactions;
   std::function<void(const v1::TraceLines&)> trace;
+  std::function<void(const std::string& egress, EgressUses uses)> share_uses;
 };
 
 class DispatchFace {

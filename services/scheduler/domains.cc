@@ -25,6 +25,9 @@ uint64_t LimitGroupOf(std::string_view provider, std::string_view site) {
 uint32_t Domains::Number(std::string_view domain) {
   const uint32_t number = names_.Number(domain);
   if (number == domains_.size()) domains_.Add();
+  Domain& known = domains_[number];
+  if (known.is_free) known = Domain();
+  known.is_marked = mark_;
   return number;
 }
 
@@ -94,10 +97,22 @@ bool Domains::ForgetAnswer(uint32_t number) {
   domain.state = DomainState::kUnknown;
   domain.fresh_until = 0;
   if (site == kNoSite || --sites_[site].domains > 0) return false;
+  EndSite(site);
+  return true;
+}
+
+void Domains::EndSite(uint32_t site) {
   site_numbers_.erase(MxSetName(sites_[site].domain, sites_[site].mx));
   sites_[site] = Site();
   free_sites_.push_back(site);
-  return true;
+}
+
+// Its flights and flows go on.
+void Domains::LeaveSite(uint32_t number) {
+  Site& site = sites_[number];
+  if (--site.domains > 0 || site.is_left) return;
+  site.is_left = true;
+  left_.push_back(number);
 }
 
 void Domains::Answer(uint32_t number, const MxAnswer& answer, const std::vector<MxHost>& ordered,
@@ -122,8 +137,7 @@ void Domains::Answer(uint32_t number, const MxAnswer& answer, const std::vector<
     const uint32_t site = SiteOf(names_.Text(number), answer, ordered);
     if (site != domain.site) {
       ++sites_[site].domains;
-      // One that is left by its last domain stays until its flights and flows are done: see ForgetIdle.
-      if (domain.site != kNoSite) --sites_[domain.site].domains;
+      if (domain.site != kNoSite) LeaveSite(domain.site);
       domain.site = site;
     }
     domain.state = DomainState::kSite;

@@ -2,6 +2,7 @@
 // answered from outside.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -38,6 +39,8 @@ struct Domain {
   DomainState state = DomainState::kUnknown;
   bool pending : 1 = false;    // In Lookups.
   bool resolving : 1 = false;  // Asked, not answered.
+  bool is_marked : 1 = false;  // As Domains::mark_ says.
+  bool is_free : 1 = false;    // Forgotten.
 };
 static_assert(sizeof(Domain) == 16);
 
@@ -54,6 +57,7 @@ struct Site {
   std::shared_ptr<const SmartHostPolicy> smart_host;  // Null = MX hosts.
   uint32_t domains = 0;            // That point here.
   uint32_t flights = 0;            // Entries in flight to it.
+  bool is_left = false;            // By its last domain; in Domains::left_.
 };
 
 // What limits are counted for: the provider, or the site where each counts for itself.
@@ -74,7 +78,9 @@ class Domains {
   const Site& site(uint32_t number) const { return sites_[number]; }
   void AddFlight(uint32_t site) { ++sites_[site].flights; }
   void EndFlight(uint32_t site) { --sites_[site].flights; }
-  size_t size() const { return domains_.size(); }
+  // Those that are not forgotten.
+  size_t size() const { return names_.size(); }
+  size_t site_count() const { return sites_.size() - free_sites_.size(); }
   uint32_t ProviderNumber(std::string_view provider) { return providers_.Number(provider); }
   const Names& providers() const { return providers_; }
 
@@ -85,16 +91,25 @@ class Domains {
   void Answer(uint32_t domain, const MxAnswer& answer, const std::vector<MxHost>& ordered, Instant now);
   // The catalogue has changed: every site's provider and name are found anew.
   void Reclassify();
-  // When there are more sites than are worth keeping: looks at the next few domains, and forgets the answers of those whose site
+  // Sites that no domain points to any more end when nothing uses them. When there are more sites than are worth keeping: looks at the next few domains, and forgets the answers of those whose site
   // nothing uses (`in_use(site)`, flights). Answers the sites that ended: their numbers will name others.
   template <class InUse>
   std::vector<uint32_t> ForgetIdle(InUse in_use);
+
+  // As of Names, see forgetting.h: domains that something waits for stay, and those that `spares`. Sites that end with them are
+  // appended to `ended`.
+  void BeginMarks() { mark_ = !mark_; }
+  void Mark(uint32_t number) { domains_[number].is_marked = mark_; }
+  template <class InUse, class Spares>
+  bool ForgetUnmarked(size_t& at, size_t most, InUse in_use, Spares spares, std::vector<uint32_t>& ended);
 
  private:
   static constexpr size_t kMostSites = 30'000;
   static constexpr size_t kLookedAt = 500;
   // The domain's answer is gone; true when its site ended with it.
   bool ForgetAnswer(uint32_t domain);
+  void EndSite(uint32_t site);
+  void LeaveSite(uint32_t site);
   uint32_t SiteOf(std::string_view domain, const MxAnswer& answer, const std::vector<MxHost>& ordered);
   void Classify(Site& site);
 
@@ -104,14 +119,27 @@ class Domains {
   Chunked<Domain> domains_;
   absl::flat_hash_map<uint32_t, std::string> failures_;  // By domain; only the last lookup's.
   std::vector<Site> sites_;
-  std::vector<uint32_t> free_sites_;
+  std::vector<uint32_t> free_sites_, left_;
   size_t forget_at_ = 0;
+  bool mark_ = false;
   std::unordered_map<std::string, uint32_t> site_numbers_;  // By MX set.
 };
 
 template <class InUse>
 std::vector<uint32_t> Domains::ForgetIdle(InUse in_use) {
   std::vector<uint32_t> ended;
+  std::erase_if(left_, [&](uint32_t number) {
+    Site& site = sites_[number];
+    if (!site.is_left) return true;  // It ended; maybe another has its number.
+    if (site.domains > 0) {
+      site.is_left = false;
+      return true;
+    }
+    if (site.flights > 0 || in_use(number)) return false;
+    EndSite(number);
+    ended.push_back(number);
+    return true;
+  });
   if (sites_.size() - free_sites_.size() <= kMostSites) return ended;
   for (size_t i = 0; i < kLookedAt && i < domains_.size(); ++i) {
     forget_at_ = forget_at_ + 1 < domains_.size() ? forget_at_ + 1 : 0;
@@ -122,6 +150,23 @@ std::vector<uint32_t> Domains::ForgetIdle(InUse in_use) {
     if (ForgetAnswer(number)) ended.push_back(site);
   }
   return ended;
+}
+
+template <class InUse, class Spares>
+bool Domains::ForgetUnmarked(size_t& at, size_t most, InUse in_use, Spares spares, std::vector<uint32_t>& ended) {
+  for (const size_t end = std::min(domains_.size(), at + most); at < end; ++at) {
+    Domain& domain = domains_[at];
+    if (domain.is_free || domain.is_marked == mark_ || domain.pending || domain.resolving || domain.waiting.last != kNoSlot) continue;
+    const uint32_t site = domain.site;
+    const bool holds_site = site != kNoSite && sites_[site].domains == 1 && (sites_[site].flights > 0 || in_use(site));
+    if (holds_site || spares(domain)) continue;
+    const auto number = static_cast<uint32_t>(at);
+    if (ForgetAnswer(number)) ended.push_back(site);
+    failures_.erase(number);
+    names_.Forget(number);
+    domain.is_free = true;
+  }
+  return at >= domains_.size();
 }
 
 }  // namespace sluice::scheduler

@@ -41,4 +41,9 @@ bool Families::Lacks(uint32_t site, const std::string& source, Instant now) cons
   return found != learnt_.end() && now < found->second;
 }
 
+void Families::ForgetSite(uint32_t site) {
+  learnt_.erase({site, false});
+  learnt_.erase({site, true});
+}
+
 }  // namespace sluice::scheduler

@@ -30,6 +30,8 @@ class Families {
 
   // An attempt by `source` found no address of its family at `site`.
   void FoundNone(uint32_t site, const std::string& source, Instant now);
+  // The number will name another.
+  void ForgetSite(uint32_t site);
   // `site` is known to have no address of `source`'s family.
   bool Lacks(uint32_t site, const std::string& source, Instant now) const;
 

@@ -95,7 +95,7 @@ Flows::Turn Flows::Next() {
   return {};
 }
 
-void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provider) {
+void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provider, bool keeps_place) {
   const FlowNumber number = std::exchange(turn_, kNoFlow);
   Flow& flow = flows_[number];
   const LaneNumber lane = flow.lane;
@@ -139,7 +139,8 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
     }
     case Parked::kShared: {
       ByPriority& parked = parked_shared_[limit_group];
-      (lanes_[lane].priority >= 2 ? parked.high : parked.normal).push_back(number);
+      std::deque<FlowNumber>& line = lanes_[lane].priority >= 2 ? parked.high : parked.normal;
+      line.insert(keeps_place ? line.begin() : line.end(), number);
       break;
     }
     case Parked::kConstraint:

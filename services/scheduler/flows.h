@@ -59,8 +59,8 @@ class Flows {
   FlowKey Key(FlowNumber number) const;
   EntryList& Ready(FlowNumber number) { return flows_[number].ready; }
   // `count` entries were taken off Ready of the flow of Next; whatever it waits for now, at `limit_group` where that is a limit (of
-  // kShared, its number).
-  void Served(int count, Parked why, uint64_t limit_group = 0, uint32_t provider = 0);
+  // kShared, its number). `keeps_place`: first of those that wait for that: lighter mail would let heavy mail wait for ever.
+  void Served(int count, Parked why, uint64_t limit_group = 0, uint32_t provider = 0, bool keeps_place = false);
 
   // At most `most` lanes, first come first.
   void WakeCredit(int64_t most);

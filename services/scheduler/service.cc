@@ -250,7 +250,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
            control.Hurry();
          });
        },
-       .trace = [&](const v1::TraceLines& lines) { traces.Spread(lines); }});
+       .trace = [&](const v1::TraceLines& lines) { traces.Spread(lines); },
+       .share_uses = [&](const std::string& egress, EgressUses uses) { shares.Told(egress, std::move(uses)); }});
   traces.SetTell([&](const v1::TraceOrder& order) { dispatch->Watch(order); });
   const auto intake = MakeIntakeFace(core, mailbox);
   Register(metrics, loop, core_metrics);

@@ -2,6 +2,7 @@
 // names.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -12,13 +13,15 @@
 
 namespace sluice::scheduler {
 
-// Numbers from 0 in order of appearance; never forgets. Texts of at most 255 bytes: what is longer is cut. Not thread-safe.
+// Numbers from 0; those of forgotten texts, and their room, come again. Texts of at most 255 bytes: what is longer is cut. Not thread-safe.
 class TextTable {
  public:
   uint32_t Number(std::string_view text);
-  // Lives as long as the table.
+  // Lives until it is forgotten.
   std::string_view Text(uint32_t number) const;
-  size_t size() const { return places_.size(); }
+  void Forget(uint32_t number);
+  // Those that are not forgotten.
+  size_t size() const { return places_.size() - free_.size(); }
 
  private:
   static constexpr size_t kBlock = size_t{1} << 20;
@@ -28,6 +31,8 @@ class TextTable {
   size_t used_ = kBlock;  // Of the last block.
   Chunked<uint32_t> places_;
   NumberSet numbers_;
+  std::vector<uint32_t> free_;                           // Numbers.
+  std::array<std::vector<uint32_t>, 256> free_places_;  // By the length of the text.
 };
 
 }  // namespace sluice::scheduler

@@ -172,6 +172,7 @@ void SinkLoop::Open(int fd, const SocketAddress& source) {
   Connection& connection = *owned;
   connections_.emplace(id, std::move(owned));
   open_.store(connections_.size(), std::memory_order_relaxed);
+  most_open_.store(std::max<uint64_t>(most_open_, connections_.size()), std::memory_order_relaxed);
   const Connection::Alive alive = connection.Start(steady_, clock_.Now());
   if (alive == Connection::Alive::kYes) {
     connection.registered_events = connection.wanted_events();

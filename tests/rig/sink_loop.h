@@ -39,6 +39,7 @@ class SinkLoop {
   void SetScript(std::shared_ptr<const Script> script);
   const SourceTable& sources() const { return sources_; }
   uint64_t open_connections() const { return open_.load(std::memory_order_relaxed); }
+  uint64_t most_open_connections() const { return most_open_.load(std::memory_order_relaxed); }
   uint64_t lines_lost() const { return lines_lost_.load(std::memory_order_relaxed); }
 
  private:
@@ -67,7 +68,7 @@ class SinkLoop {
   std::vector<int> listeners_;
   bool listeners_muted_ = false;
   std::atomic<bool> stop_{false};
-  std::atomic<uint64_t> open_{0};
+  std::atomic<uint64_t> open_{0}, most_open_{0};
   std::atomic<uint64_t> lines_lost_{0};
   std::mutex script_mutex_;
   std::shared_ptr<const Script> next_script_;

@@ -88,11 +88,12 @@ bool SendAll(int fd, std::string_view bytes) {
 
 std::string StatsJson(const StatsSources& sources) {
   std::map<std::string, CountValues> by_source;
-  uint64_t open = 0;
+  uint64_t open = 0, most_open = 0;
   uint64_t lost = 0;
   for (const auto& loop : *sources.loops) {
     loop->sources().AddTo(by_source);
     open += loop->open_connections();
+    most_open += loop->most_open_connections();
     lost += loop->lines_lost();
   }
   CountValues total{};
@@ -102,6 +103,7 @@ std::string StatsJson(const StatsSources& sources) {
     sources_json[source] = CountsJson(values);
   }
   Json json{{"open_connections", open},
+            {"most_open_connections", most_open},
             {"record_lines_lost", lost},
             {"total", CountsJson(total)},
             {"by_source", sources_json},

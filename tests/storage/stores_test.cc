@@ -75,27 +75,54 @@ TEST_F(StoresTest, PendingIsSummedOverShardsAndTheLastOwnerIsRight) {
 
 TEST_F(StoresTest, SharesAreGivenOutOnceAndComeBackWithTheLease) {
   const auto store = MakeShareStore(*pool_);
-  const std::map<std::string, Rate> rates = {{"tenant=shop per 1s", {10, std::chrono::seconds(1)}}};
-  const std::string key = rates.begin()->first;
-  const auto exchange = [&](const std::string& who, bool wants, std::optional<int64_t> lowered, Duration lease) {
-    return *store->Exchange(who, {{.rate_key = key, .used = 0, .wants = wants, .lowered_to = lowered}}, {key}, lease);
+  const std::map<std::string, ShareTerms> limits = {{"tenant=shop per 1s", {.rate = {10, std::chrono::seconds(1)}}}};
+  const std::string key = limits.begin()->first;
+  // What it has now.
+  const auto exchange = [&](const std::string& who, std::optional<int64_t> lowered, Duration lease) {
+    const auto own = store->Exchange({who}, {{.holder = who, .rate_key = key, .used = 0, .wants = true, .lowered_to = lowered}}, {key}, lease);
+    EXPECT_EQ(own->size(), 1u);
+    EXPECT_EQ(own->at(0).row.holder, who);
+    return own->at(0).row.most;
   };
   const Duration longer = std::chrono::minutes(1);
-  EXPECT_EQ(exchange("a", true, {}, longer).at(key).most, 0);
-  ASSERT_TRUE(store->Plan(rates).ok());
-  EXPECT_EQ(exchange("a", true, {}, longer).at(key).most, 10);
-  EXPECT_EQ(exchange("b", true, {}, longer).at(key).most, 0);
-  ASSERT_TRUE(store->Plan(rates).ok());
-  EXPECT_EQ(exchange("b", true, {}, longer).at(key).most, 0) << "nothing is free yet";
-  EXPECT_EQ(exchange("a", true, 5, longer).at(key).most, 5) << "come down as it was told to";
-  ASSERT_TRUE(store->Plan(rates).ok());
-  EXPECT_EQ(exchange("b", true, {}, Duration(0)).at(key).most, 5);
+  EXPECT_EQ(exchange("a", {}, longer), 0);
+  ASSERT_TRUE(store->Plan(limits).ok());
+  EXPECT_EQ(exchange("a", {}, longer), 10);
+  EXPECT_EQ(exchange("b", {}, longer), 0);
+  ASSERT_TRUE(store->Plan(limits).ok());
+  EXPECT_EQ(exchange("b", {}, longer), 0) << "nothing is free yet";
+  EXPECT_EQ(exchange("a", 5, longer), 5) << "come down as it was told to";
+  ASSERT_TRUE(store->Plan(limits).ok());
+  EXPECT_EQ(exchange("b", {}, Duration(0)), 5);
   // Its lease is over at once, and its interval after a second.
-  Exec("update rate_share set lease_until = clock_timestamp() - interval '5 seconds' where scheduler = 'b' and rate_key = ''");
-  ASSERT_TRUE(store->Plan(rates).ok());
-  EXPECT_EQ(exchange("a", true, {}, longer).at(key).most, 10);
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '5 seconds' where holder = 'b' and rate_key = ''");
+  ASSERT_TRUE(store->Plan(limits).ok());
+  EXPECT_EQ(exchange("a", {}, longer), 10);
   ASSERT_TRUE(store->Plan({}).ok());
-  EXPECT_TRUE(store->Exchange("a", {}, {key}, longer)->empty()) << "a rate that is gone leaves nothing";
+  EXPECT_TRUE(store->Exchange({"a"}, {}, {key}, longer)->empty()) << "a limit that is gone leaves nothing";
+}
+
+TEST_F(StoresTest, SeveralHoldersTellAndAreAnsweredTogether) {
+  const auto store = MakeShareStore(*pool_);
+  const std::map<std::string, ShareTerms> limits = {{"pool=warm connections", {.rate = {6, std::chrono::seconds(60)}, .is_even = false}}};
+  const std::string key = limits.begin()->first;
+  const std::vector<std::string> holders = {"egress e1/0", "egress e1/1"};
+  std::vector<ShareUse> uses;
+  for (const std::string& holder : holders) uses.push_back({.holder = holder, .rate_key = key, .used = 0, .wants = true});
+  const Duration lease = std::chrono::minutes(1);
+  ASSERT_TRUE(store->Exchange(holders, uses, {key}, lease).ok());
+  ASSERT_TRUE(store->Plan(limits).ok());
+  const auto own = store->Exchange(holders, {}, {key}, lease);
+  ASSERT_TRUE(own.ok()) << own.status();
+  ASSERT_EQ(own->size(), 2u);
+  for (const OwnShare& share : *own) EXPECT_EQ(share.row.most, 3) << share.row.holder;
+  // Those whose connections may go on keep all of theirs back.
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '50 seconds' where holder = 'egress e1/1' and rate_key = ''");
+  ASSERT_TRUE(store->Plan(limits).ok());
+  EXPECT_EQ(store->Exchange({holders[0]}, {}, {key}, lease)->at(0).row.most, 3);
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '61 seconds' where holder = 'egress e1/1' and rate_key = ''");
+  ASSERT_TRUE(store->Plan(limits).ok());
+  EXPECT_EQ(store->Exchange({holders[0]}, {}, {key}, lease)->at(0).row.most, 6);
 }
 
 // ---- policy -----------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
-// Brings this scheduler's shares of rates that several keep together (policy/rate_share.h) from PostgreSQL into the core, tells what it
-// uses and wants; and, who has control, gives the shares out.
+// Brings shares of limits that several keep together (policy/rate_share.h) from PostgreSQL to who holds them: this scheduler's into its
+// core, those of egresses that have told us what they use back to them. Tells what all use and want; and, who has control, gives the
+// shares out.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,23 +19,38 @@
 
 namespace sluice::scheduler {
 
-// On one thread.
+// What an egress uses of the limits of connections that it shares with others.
+struct EgressUses {
+  std::vector<storage::ShareUse> uses;
+  // Called once, from any thread, with what its holders have, and for how long from when it told us.
+  std::function<void(const std::vector<storage::OwnShare>&, Duration valid_for)> answer;
+};
+
 class ShareKeeper {
  public:
   ShareKeeper(std::string id, storage::ShareStore& store, Core& core, Mailbox& mailbox, const Clock& clock)
       : id_(std::move(id)), store_(store), core_(core), mailbox_(mailbox), clock_(clock) {}
+  // On one thread.
   absl::Status Round(const PolicyDocument& policy, bool has_control);
+  // Thread-safe: answered by the next round. Only the last of an egress counts.
+  void Told(const std::string& egress, EgressUses uses);
 
  private:
-  absl::Status Exchange(const std::map<std::string, Rate>& rates);
+  using Limits = std::map<std::string, ShareTerms>;
+  absl::Status Exchange(const Limits& limits);
+  // Of this scheduler: what has changed since it was told.
+  std::vector<storage::ShareUse> News(std::vector<ShareNow> shares);
+  void Give(const std::vector<storage::OwnShare>& own, SteadyInstant until);
 
   const std::string id_;
   storage::ShareStore& store_;
   Core& core_;
   Mailbox& mailbox_;
   const Clock& clock_;
-  std::map<std::string, std::pair<int64_t, bool>> told_;  // By rate: used and wanted.
-  bool had_rates_ = false;
+  std::map<std::string, std::pair<int64_t, bool>> told_;  // By limit: used and wanted.
+  bool had_limits_ = false;
+  std::mutex mutex_;
+  std::map<std::string, EgressUses> egresses_;  // Since the last round.
 };
 
 }  // namespace sluice::scheduler

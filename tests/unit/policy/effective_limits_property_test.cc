@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "policy/provider.h"
 #include "policy/shaping.h"
-#include "policy/shared_rate.h"
+#include "policy/shared_limit.h"
 
 namespace sluice {
 namespace {
@@ -28,8 +28,8 @@ class RandomPolicy {
 
   void Check() {
     const LimitBook book(PlacedRules(policy_), constraints_);
-    const std::vector<SharedRate> shared = SharedRatesOf(policy_);
-    const SharedRateTable table(shared);
+    const std::vector<SharedLimit> shared = SharedLimitsOf(policy_.shaping);
+    const SharedLimitTable table(shared);
     for (int i = 0; i < 50; ++i) {
       const std::vector<std::string> pools = Roll(2) == 0 ? std::vector<std::string>{Name("pool")} : std::vector<std::string>{"pool-0", "pool-1"};
       const std::string source = Name("ip"), provider = Provider(), site = Name("site");
@@ -128,23 +128,27 @@ class RandomPolicy {
     const auto same = [](const std::optional<Rate>& a, const std::optional<Rate>& b) {
       return a.has_value() == b.has_value() && (!a || Pace(*a) == Pace(*b));
     };
-    connections = Top<int>(facts, [](const ShapingRule& r) { return r.connections; }, connections);
+    // What a pool rule says holds for its sources together.
+    const auto own = [](auto field) {
+      return [field](const ShapingRule& r) { return IsShared(r.match) ? std::remove_cvref_t<decltype(r.*field)>() : r.*field; };
+    };
+    connections = Top<int>(facts, own(&ShapingRule::connections), connections);
     connections = Least<int>(facts, connections, [](const ConstraintValue& v) { return v.connections; }, std::less<>());
     EXPECT_EQ(got.connections.value, connections) << facts.source << " " << facts.provider << " " << got.connections.rule;
-    rate = Top<Rate>(facts, [](const ShapingRule& r) { return r.match.source.empty() && !r.match.pool.empty() ? std::nullopt : r.rate; }, rate);
+    rate = Top<Rate>(facts, own(&ShapingRule::rate), rate);
     rate = Least<Rate>(facts, rate, [](const ConstraintValue& v) { return v.rate; }, slower);
     EXPECT_TRUE(same(got.rate.value, rate)) << got.rate.rule;
-    connection_rate = Top<Rate>(facts, [](const ShapingRule& r) { return r.connection_rate; }, connection_rate);
+    connection_rate = Top<Rate>(facts, own(&ShapingRule::connection_rate), connection_rate);
     connection_rate = Least<Rate>(facts, connection_rate, [](const ConstraintValue& v) { return v.connection_rate; }, slower);
     EXPECT_TRUE(same(got.connection_rate.value, connection_rate)) << got.connection_rate.rule;
-    std::optional<Rate> bytes = Top<Rate>(facts, [](const ShapingRule& r) { return r.bytes_rate; }, std::nullopt);
+    std::optional<Rate> bytes = Top<Rate>(facts, own(&ShapingRule::bytes_rate), std::nullopt);
     bytes = Least<Rate>(facts, bytes, [](const ConstraintValue& v) { return v.bytes_rate; }, slower);
     EXPECT_TRUE(same(got.bytes_rate.value, bytes)) << got.bytes_rate.rule;
     EXPECT_EQ(got.share.value, Least<double>(facts, std::nullopt, [](const ConstraintValue& v) { return v.share; }, std::less<>()));
   }
 
-  void CheckShared(const std::vector<SharedRate>& shared, const SharedRateTable& table, const SendingFacts& facts) {
-    SharedRateTable::Numbers found;
+  void CheckShared(const std::vector<SharedLimit>& shared, const SharedLimitTable& table, const SendingFacts& facts) {
+    SharedLimitTable::Numbers found;
     table.FindFlow(facts, found);
     table.FindEntry(facts, found);
     std::set<uint32_t> expected;

@@ -93,7 +93,7 @@ class Model {
   void Exchange(const std::string& name, Scheduler& scheduler) {
     scheduler.next_round = now_ + kRound;
     ShareRow& row = table_[name];
-    row.scheduler = name;
+    row.holder = name;
     row.used = scheduler.share.Used(now_);
     row.wants = scheduler.waits;
     if (const auto lowered = scheduler.share.Lower(now_)) row.most = std::min(row.most, *lowered);
@@ -107,11 +107,11 @@ class Model {
       rows.push_back(row);
       if (leases_[name] <= now_) rows.back().lapsed = std::chrono::duration_cast<Duration>(now_ - leases_[name]);
     }
-    PlanShares(rate_, rows);
+    PlanShares({.rate = rate_}, now_.time_since_epoch() / seconds(10), rows);
     table_.clear();
     for (ShareRow& row : rows) {
       row.lapsed.reset();
-      table_[row.scheduler] = row;
+      table_[row.holder] = row;
     }
   }
 
@@ -210,6 +210,60 @@ TEST(RateShareTest, WhatIsLongUnderWayComesInNoBurst) {
   is_stuck = false;
   model.Run(seconds(8));
   EXPECT_LE(model.Most(), 50);
+}
+
+TEST(RateShareTest, SaturatedItIsUsedToNinetyNineOfAHundred) {
+  for (const Rate rate : {Rate{50, seconds(5)}, Rate{150, seconds(60)}}) {
+    Model model(rate, [] { return Duration(milliseconds(2)); });
+    for (const char* name : {"a", "b"}) {
+      model.Start(name);
+      model.SetWork(name, true);
+    }
+    model.Run(seconds(6) + rate.per * 2);
+    model.Run(rate.per * 4);
+    EXPECT_LE(model.Most(), rate.count) << ToString(rate);
+    EXPECT_GE(model.Used(rate.per * 4), 0.99) << ToString(rate);
+  }
+}
+
+TEST(RateShareTest, WhereThereIsLessThanOneForEachTheyTakeTurns) {
+  std::map<std::string, Duration> had;
+  std::vector<ShareRow> rows;
+  for (const char* name : {"a", "b", "c"}) rows.push_back({.holder = name, .wants = true});
+  const ShareTerms terms{.rate = {2, seconds(60)}, .is_even = false};
+  for (int64_t turn = 0; turn < 9; ++turn) {
+    // What is above the target is given back at once.
+    for (int round = 0; round < 2; ++round) {
+      PlanShares(terms, turn, rows);
+      for (ShareRow& row : rows) row.most = std::min(row.most, row.target);
+    }
+    PlanShares(terms, turn, rows);
+    int64_t sum = 0;
+    for (const ShareRow& row : rows) {
+      sum += row.most;
+      had[row.holder] += seconds(row.most);
+    }
+    EXPECT_EQ(sum, 2);
+  }
+  for (const auto& [name, time] : had) EXPECT_EQ(time, seconds(6)) << name;
+}
+
+TEST(RateShareTest, WhatMayGoOnUnheardOfIsKeptBackWhole) {
+  const ShareTerms terms{.rate = {10, seconds(60)}, .is_even = false};
+  std::vector<ShareRow> rows = {{.holder = "dead", .most = 6, .of = 10, .lapsed = seconds(59)}, {.holder = "alive", .most = 4, .of = 10, .wants = true}};
+  PlanShares(terms, 0, rows);
+  EXPECT_EQ(rows[1].most, 4);
+  rows[0].lapsed = seconds(60);
+  PlanShares(terms, 0, rows);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].most, 10);
+}
+
+TEST(RateShareTest, WhatIsOpenBeyondWhatWasGivenIsNobodyElses) {
+  const ShareTerms terms{.rate = {10, seconds(60)}, .is_even = false};
+  std::vector<ShareRow> rows = {{.holder = "a", .used = 7, .wants = true}, {.holder = "b", .wants = true}};
+  PlanShares(terms, 0, rows);
+  EXPECT_LE(rows[1].most, 3) << "the limit is new: connections were open before";
 }
 
 TEST(RateShareTest, NeverMoreWhateverHappens) {

@@ -97,7 +97,8 @@ class CoreRig {
   static constexpr int kShard = 3;
   static constexpr int64_t kWriter = 7;
 
-  explicit CoreRig(bool with_constraints = true) : log_(sink_, clock, "test"), core(Options(), clock, log_, world, metrics) {
+  explicit CoreRig(bool with_constraints = true, const CoreOptions& options = Options())
+      : log_(sink_, clock, "test"), core(options, clock, log_, world, metrics) {
     core.SetPolicy(1, Policy());
     if (with_constraints) core.SetConstraints(1, {});
   }

@@ -26,7 +26,7 @@ struct CoreSharesTest : ::testing::Test {
   // All of each rate.
   void GiveAll(Duration valid_for = std::chrono::hours(1)) {
     std::vector<GivenShare> given;
-    for (const SharedRate& shared : SharedRatesOf(policy)) given.push_back({KeyOf(shared), shared.rate.count, shared.rate.count, shared.rate.count});
+    for (const SharedLimit& shared : SharedLimitsOf(policy.shaping)) given.push_back({KeyOf(shared), shared.rate.count, shared.rate.count, shared.rate.count});
     rig.core.GiveShares(given, rig.clock.Steady() + valid_for);
   }
   void HandOff(int messages, const std::string& tenant, const std::string& campaign = "", const std::string& domain = "d.test") {
@@ -38,11 +38,54 @@ struct CoreSharesTest : ::testing::Test {
     }
     rig.HandOff(std::move(batch));
   }
+  // With content of so many bytes each; `in_memory`: it was handed off, too.
+  void HandOffBytes(int messages, int64_t bytes, const std::string& domain, const std::string& campaign = "", bool in_memory = true) {
+    HandedBatch batch = rig.Batch(seq++, next, messages, domain);
+    next += static_cast<uint32_t>(messages);
+    for (HandedMessage& message : batch.messages) {
+      message.campaign = campaign;
+      auto content = std::make_shared<Content>(*message.content);
+      content->size_bytes = bytes;
+      sizes[message.message_id] = bytes;
+      message.content = in_memory ? content : nullptr;
+    }
+    rig.HandOff(std::move(batch));
+  }
+  void AnswerFetches() {
+    std::vector<Fetched> fetched;
+    for (const FetchRequest& request : std::exchange(rig.world.fetches, {})) {
+      ++fetches;
+      auto content = std::make_shared<Content>();
+      content->message_id = request.message_id;
+      content->size_bytes = sizes.at(request.message_id);
+      EntryPayload payload;
+      payload.recipient = "u@d.test";
+      fetched.push_back({.request = request, .entry_found = true, .payload = std::move(payload), .content = content});
+    }
+    if (!fetched.empty()) rig.core.OnFetched(std::move(fetched));
+  }
+  // Bytes released within any second, at most.
+  int64_t MostBytes() const {
+    int64_t most = 0, inside = 0;
+    for (size_t begin = 0, i = 0; i < times.size(); ++i) {
+      inside += sizes.at(port->released[i].message_id);
+      for (; times[begin] + seconds(1) <= times[i]; ++begin) inside -= sizes.at(port->released[begin].message_id);
+      most = std::max(most, inside);
+    }
+    return most;
+  }
+  int64_t ReleasedBytes(int64_t each) const {
+    return std::count_if(port->released.begin(), port->released.end(), [&](const ReleasedEntry& entry) {
+             return sizes.at(entry.message_id) == each;
+           }) * each;
+  }
   // What is released is delivered at once.
   void Pass(Duration time) {
     for (; time.count() > 0; time -= milliseconds(10)) {
       rig.clock.Advance(milliseconds(10));
       rig.core.OnHeartbeat(rig.sessions["egress-1"], 0);
+      rig.Run();
+      AnswerFetches();
       rig.Run();
       for (; delivers && reported < port->released.size(); ++reported) {
         times.push_back(rig.clock.Steady());
@@ -60,6 +103,8 @@ struct CoreSharesTest : ::testing::Test {
   PolicyDocument policy = CoreRig::Policy();
   std::shared_ptr<FakePort> port;
   std::vector<SteadyInstant> times;  // Of releases.
+  std::map<int64_t, int64_t> sizes;  // By message.
+  int fetches = 0;
   int64_t seq = 1, number = 0, revision = 1;
   uint32_t next = 1;
   size_t reported = 0;
@@ -168,6 +213,49 @@ TEST_F(CoreSharesTest, AnEditCountsWhatWentAndARuleThatGoesLetsGo) {
   SetRules({});
   Pass(milliseconds(200));
   EXPECT_EQ(Released("shop", "autumn"), 400);
+}
+
+TEST_F(CoreSharesTest, BytesOfAPoolHoldInAnySecondAndAreUsed) {
+  SetRules({{.match = {.pool = "warm"}, .bytes_rate = Rate{100'000, seconds(1)}}});
+  GiveAll();
+  HandOffBytes(200, 5'000, "small.test");
+  HandOffBytes(60, 20'000, "large.test");
+  Pass(seconds(10));
+  EXPECT_LE(MostBytes(), 100'000);
+  EXPECT_GE(ReleasedBytes(5'000) + ReleasedBytes(20'000), 880'000);
+  EXPECT_GE(ReleasedBytes(20'000), 300'000) << "heavy mail has its turns";
+  EXPECT_GE(ReleasedBytes(5'000), 100'000);
+}
+
+TEST_F(CoreSharesTest, BytesOfACampaignLeaveTheOthersOfItsFlowAlone) {
+  SetRules({{.match = {.campaign = "autumn"}, .bytes_rate = Rate{100'000, seconds(1)}}});
+  GiveAll();
+  HandOffBytes(100, 10'000, "d.test", "autumn");
+  HandOffBytes(100, 11'000, "d.test");
+  Pass(seconds(5));
+  EXPECT_EQ(ReleasedBytes(11'000), 1'100'000);
+  EXPECT_LE(ReleasedBytes(10'000), 510'000);
+  EXPECT_GE(ReleasedBytes(10'000), 450'000);
+}
+
+TEST_F(CoreSharesTest, BytesThatAreKnownOnlyWhenFetchedAreHeldToTheLimitToo) {
+  SetRules({{.match = {.tenant = "shop"}, .bytes_rate = Rate{100'000, seconds(1)}}});
+  GiveAll();
+  HandOffBytes(60, 30'000, "d.test", "", /*in_memory=*/false);
+  Pass(seconds(10));
+  EXPECT_LE(MostBytes(), 100'000);
+  EXPECT_GE(ReleasedBytes(30'000), 810'000) << "three of 30 kB fit into a second";
+  EXPECT_LE(fetches, static_cast<int>(port->released.size()) + 15) << "what was fetched too early is not fetched again";
+}
+
+TEST_F(CoreSharesTest, AMessageLargerThanTheLimitGoesAloneInItsInterval) {
+  SetRules({{.match = {.tenant = "shop"}, .bytes_rate = Rate{100'000, seconds(1)}}});
+  GiveAll();
+  HandOffBytes(3, 250'000, "d.test");
+  HandOffBytes(100, 10'000, "e.test");
+  Pass(seconds(12));
+  EXPECT_EQ(ReleasedBytes(250'000), 750'000);
+  EXPECT_GE(ReleasedBytes(10'000), 200'000);
 }
 
 TEST_F(CoreSharesTest, WhatWaitsAsideIsCancelledAndExpiresLikeAnyOther) {

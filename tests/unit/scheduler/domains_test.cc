@@ -49,6 +49,25 @@ TEST_F(DomainsTest, KeepsTheLastKnownProviderWhenDnsFails) {
   EXPECT_EQ(domains.site(domains[number].site).provider, "google");
 }
 
+TEST_F(DomainsTest, ASiteThatItsLastDomainHasLeftEndsWhenNothingUsesIt) {
+  const auto never = [](uint32_t) { return false; };
+  for (int i = 0; i < 1000; ++i) {
+    // Its MX hosts are others each time.
+    Resolved("one.example", {{"mx" + std::to_string(i) + ".test", 10}});
+    Resolved("two.example", {{"mx.two.test", 10}});
+  }
+  const uint32_t used = domains[domains.Number("one.example")].site;
+  EXPECT_EQ(domains.site_count(), 1001U);
+  Resolved("one.example", {{"mx.last.test", 10}});
+  domains.AddFlight(used);
+  EXPECT_EQ(domains.ForgetIdle(never).size(), 999U);
+  EXPECT_EQ(domains.site_count(), 3U) << "one has mail in flight";
+  domains.EndFlight(used);
+  EXPECT_EQ(domains.ForgetIdle([&](uint32_t site) { return site == used; }).size(), 0U) << "a flow waits there";
+  EXPECT_EQ(domains.ForgetIdle(never), std::vector<uint32_t>{used});
+  EXPECT_EQ(domains.site(domains[domains.Number("one.example")].site).hosts.front(), "mx.last.test");
+}
+
 TEST_F(DomainsTest, FindsProvidersAnewWhenTheCatalogueChanges) {
   Resolved("one.example", {{"mx.partner.example", 10}});
   const uint32_t number = domains.Number("one.example");
