@@ -66,6 +66,8 @@ struct CoreOptions {
   size_t settle_batch = 2'000;
   // Kinds of mail (campaign, sender domain, tags), and recipient domains, that are known beyond twice as many as there are entries.
   size_t most_idle_facts = 100'000, most_idle_domains = 500'000;
+  // While high-priority mail comes in: what it waits for, the processors and the log, is held for no longer than this takes.
+  size_t settle_batch_beside_high = 200;
   uint64_t seed = 1;  // Jitter and attempt ids.
 };
 
@@ -473,6 +475,7 @@ class Core {
   std::deque<Unsettled> unsettled_;
   std::vector<Unsettled> settling_;
   SteadyInstant oldest_unsettled_{}, retry_settle_at_{};
+  SteadyInstant high_came_until_{};  // High-priority mail came a moment ago.
   SteadyInstant inbox_at_{};
   bool settle_under_way_ = false;  // Or an inbox is being taken.
   int slow_start_ = 0;
