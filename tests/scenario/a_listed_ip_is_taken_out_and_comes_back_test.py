@@ -150,7 +150,7 @@ class Listed(Scenario):
         wait_for(lambda: state() == "suspended", "the suspension", 60)
         held = wait_for(lambda: [c for c in json.loads(self.trial.local.ctl("constraints", "--json").stdout)["constraints"]
                                  if c["cause"] == "health"], "the constraint")
-        self.assertEqual([{k: v for k, v in c["scope"].items() if v} for c in held], [{"senderDomain": "shop.example"}])
+        self.assertEqual([{k: v for k, v in c["scope"].items() if v} for c in held], [{"sender_domain": "shop.example"}])
         self.client.submit_many(submission(MAIL, "d%d@x.d.test" % n, stream="transactional") for n in range(6))
         shown = self.trial.local.ctl("reputation").stdout
         for text in ("domain shop.example", "DBL, phishing", "check.spamhaus.org"):

@@ -29,7 +29,7 @@ automation:
   # In the place of what is shipped, so that health alone acts.
   - {match: {reply: 'DKIM domain'}, when: 1000/h, slow_to: 0.5}
 health:
-  - {rule: domain_refused, least: 3, rest: 4s, longest_rest: 4s, probe_every: 1s, probes: 2}
+  - {rule: domain_refused, least: 3, rest: 4s, longest_rest: 4s, probe_every: 1s, probes: 5}
   - {rule: sender_refused, least: 3, share: 0.01, rest: 4s, longest_rest: 4s, probe_every: 1s, probes: 2}
   - {rule: complaints, rest: 3s}
 """
@@ -126,7 +126,7 @@ class Refused(Scenario):
         self.send("shop", "g")
         wait_for(lambda: self.state(sender_domain="shop.example", provider="google") == ("suspended", "domain_refused"), "the suspension")
         (held,) = wait_for(self.held, "the constraint")
-        self.assertEqual(self.scope(held), {"senderDomain": "shop.example", "provider": "google"})
+        self.assertEqual(self.scope(held), {"sender_domain": "shop.example", "provider": "google"})
         self.assertIn("DKIM domain", held["evidence"])
         for domain, provider in (("shop", "y"), ("news", "g"), ("other", "g")):
             self.goes(domain, provider)

@@ -188,6 +188,32 @@ TEST(HealthKeeperTest, WhatMeansTheSenderIsKeptForTheDomainThatWasNamedOrTheTena
   for (const auto& [subject, row] : rig.health.rows) EXPECT_TRUE(subject.source.empty() || row.status.state == HealthState::kHealthy);
 }
 
+TEST(HealthKeeperTest, ADomainComesBackWhenNoneOfItsProbesWasRefused) {
+  Rig rig;
+  const HealthSubject domain{.sender_domain = "shop.example", .provider = "google"};
+  storage::TallyCount refused = rig.Count("ip-11", "google", "deferred", "throttle", 40, ReplyScope::kSenderProvider);
+  refused.sender_domain = "shop.example";
+  rig.keeper.Observe({refused});
+  const auto wait = [&](Duration time) {
+    for (const Instant end = rig.clock.Now() + time; rig.clock.Now() < end; rig.clock.Advance(minutes(1))) ASSERT_TRUE(rig.keeper.Judge().ok());
+  };
+  wait(minutes(35));
+  ASSERT_THAT(rig.InForce(), SizeIs(1));
+  EXPECT_TRUE(rig.InForce()[0].value.trickle.has_value()) << "it is probed";
+  refused.count = 1;
+  refused.last_at = rig.clock.Now();
+  rig.keeper.Observe({refused});
+  wait(minutes(20));
+  EXPECT_EQ(rig.StateOf(domain), HealthState::kSuspended);
+  EXPECT_FALSE(rig.InForce()[0].value.trickle.has_value()) << "a refused probe begins a longer rest";
+  wait(minutes(60));
+  EXPECT_EQ(rig.StateOf(domain), HealthState::kWatch);
+  EXPECT_THAT(rig.InForce(), IsEmpty());
+  EXPECT_THAT(rig.Told(), ElementsAre("suspended", "restored"));
+  wait(minutes(61));
+  EXPECT_EQ(rig.StateOf(domain), HealthState::kHealthy);
+}
+
 TEST(HealthKeeperTest, WhatHasBeenHealthyForAWeekIsForgotten) {
   Rig rig;
   rig.Block(rig.keeper, "ip-11", "google");
