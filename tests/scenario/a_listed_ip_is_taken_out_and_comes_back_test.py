@@ -151,15 +151,22 @@ class Listed(Scenario):
         held = wait_for(lambda: [c for c in json.loads(self.trial.local.ctl("constraints", "--json").stdout)["constraints"]
                                  if c["cause"] == "health"], "the constraint")
         self.assertEqual([{k: v for k, v in c["scope"].items() if v} for c in held], [{"sender_domain": "shop.example"}])
-        self.client.submit_many(submission(MAIL, "d%d@x.d.test" % n, stream="transactional") for n in range(6))
+        number = itertools.count()
+
+        def waiting():
+            """One more each time: schedulers may hear of the constraint a moment after the table has it."""
+            self.client.submit(submission(MAIL, "d%d@x.d.test" % next(number), stream="transactional"))
+            return int(self.sql("select count(*) from queue_entry")[0][0])
+        wait_for(lambda: waiting() >= 5, "mail of the domain to wait", 30, 0.1)
         shown = self.trial.local.ctl("reputation").stdout
         for text in ("domain shop.example", "DBL, phishing", "check.spamhaus.org"):
             self.assertIn(text, shown)
-        self.assertEqual(self.sql("select count(*) from queue_entry"), [["6"]])
+        self.assertEqual(state(), "suspended")
+        self.assertGreaterEqual(int(self.sql("select count(*) from queue_entry")[0][0]), 5)
         self.trial.change_records(*TEST, *OWN)
-        wait_for(lambda: state() not in ("suspended",), "probes", 60)
+        wait_for(lambda: state() != "suspended", "probes", 60)
         self.trial.wait_empty()
-        self.assertEqual(self.sql("select count(*) from event where kind = 'delivered' and recipient ~ '^d[0-9]@'"), [["6"]])
+        self.assertEqual(self.sql("select count(*) from event where kind = 'delivered' and recipient ~ '^d[0-9]+@'"), [[str(next(number))]])
 
 
 if __name__ == "__main__":
