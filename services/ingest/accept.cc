@@ -129,6 +129,11 @@ SubmitOutcome ToOutcome(absl::StatusOr<storage::AcceptOutcome> outcome,
       return SubmitAnswer{.message_id = outcome->message_id,
                           .refused = DecodeVerdicts(outcome->verdicts),
                           .repeated = true};
+    case storage::AcceptOutcome::Kind::kForgotten:
+      return SubmitError{.code = absl::StatusCode::kUnavailable,
+                         .message = "idempotency_key: its use a day ago was forgotten just now, nothing was accepted: send it again",
+                         .violations = {},
+                         .retry_after = kStoreDelay};
     case storage::AcceptOutcome::Kind::kConflict:
       break;
   }
