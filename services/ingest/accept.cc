@@ -178,6 +178,11 @@ std::optional<std::string> Accept::TenantOf(const SecretHash& secret) const {
   return tenant->name;
 }
 
+std::optional<std::string> Accept::ReaderOf(const SecretHash& secret) const {
+  const std::shared_ptr<const Directory> directory = directory_.Get();
+  return directory->ReadsAll(secret) ? std::string() : TenantOf(secret);
+}
+
 void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissions,
                  OnDone on_done) {
   const auto frame =
