@@ -56,11 +56,27 @@ std::vector<uint16_t> Allowances::Set(const std::vector<WarmingSource>& sources,
     if (is_lowered) lowered.push_back(source.source);
   }
   by_provider_.clear();
+  gone_ = 0;
   for (Account& account : accounts_) {
     account.providers.clear();
-    if (!account.is_ours) GiveUp(account);
+    if (account.is_ours || account.address.empty()) continue;
+    GiveUp(account);
+    ++gone_;
   }
   return lowered;
+}
+
+void Allowances::ForgetGone(const absl::flat_hash_set<uint32_t>& in_flight) {
+  for (uint32_t number = 0; number < accounts_.size(); ++number) {
+    Account& account = accounts_[number];
+    const bool is_asked = asked_at_ && std::find(asked_.begin(), asked_.end(), number) != asked_.end();
+    if (account.is_ours || account.address.empty() || is_asked || in_flight.contains(number)) continue;
+    CountsOf(account, 0);
+    std::erase(by_source_[account.source], number);
+    account = {};
+    free_.push_back(number);
+    --gone_;
+  }
 }
 
 Allowances::Account& Allowances::AccountFor(const WarmingSource& source, std::string_view column) {
@@ -70,8 +86,13 @@ Allowances::Account& Allowances::AccountFor(const WarmingSource& source, std::st
     return accounts_[i].address == source.address && accounts_[i].column == column;
   });
   if (found != mine.end()) return accounts_[*found];
-  mine.push_back(static_cast<uint32_t>(accounts_.size()));
-  Account& account = accounts_.emplace_back();
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(accounts_.size()));
+    accounts_.emplace_back();
+  }
+  mine.push_back(free_.back());
+  Account& account = accounts_[free_.back()];
+  free_.pop_back();
   account.address = source.address;
   account.column = column;
   account.source = source.source;

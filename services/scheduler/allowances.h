@@ -10,7 +10,7 @@
 //
 // Fails closed: a source that the policy warms up has nothing until control has said where it stands, and nothing while the ledger
 // is silent. A grant belongs to its day: past `not_after` it is void. What became of it is counted on the account it was drawn for,
-// whatever the policy says of its source meanwhile.
+// whatever the policy says of its source meanwhile; an account that no source needs is forgotten when nothing of it is in flight.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "base/clock.h"
 #include "policy/warmup.h"
@@ -61,6 +62,11 @@ class Allowances {
   // The sources that warm up; those left out send freely. Answers the sources whose grants were given up (lowered caps): their mail
   // that was not begun is to be recalled.
   std::vector<uint16_t> Set(const std::vector<WarmingSource>& sources, const storage::LedgerDay& day);
+  // Some account is of no source that Set named.
+  bool HasGone() const { return gone_ > 0; }
+  size_t account_count() const { return accounts_.size(); }  // With those that may come again.
+  // Forgets those, but for the accounts of what is still to be concluded. What they have to tell the ledger is not lost.
+  void ForgetGone(const absl::flat_hash_set<uint32_t>& in_flight);
   bool IsWarming(uint16_t source) const { return source < warming_.size() && warming_[source]; }
 
   // Whether one entry may go by `source` to `provider` (a number and its name).
@@ -130,8 +136,10 @@ class Allowances {
   storage::LedgerCounts& CountsOf(Account& account, int64_t day);
 
   static uint64_t Key(uint16_t source, uint32_t provider) { return uint64_t{source} << 32 | provider; }
-  // One for each (source, address, column) there ever was: few, and what is still on its way finds its own.
+  // One for each (source, address, column) that warms up or of which something is in flight; numbers of forgotten ones come again.
   std::deque<Account> accounts_;
+  std::vector<uint32_t> free_;
+  size_t gone_ = 0;  // In use and not ours.
   std::vector<std::vector<uint32_t>> by_source_;  // Indices into accounts_.
   std::vector<bool> warming_;
   absl::flat_hash_map<uint64_t, uint32_t> by_provider_;

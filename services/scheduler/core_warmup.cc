@@ -21,7 +21,17 @@ bool IsBlock(std::string_view reply_class) { return reply_class == "block_ip" ||
 
 }  // namespace
 
+void Core::ForgetGoneAllowances() {
+  if (!allowances_.HasGone()) return;
+  absl::flat_hash_set<uint32_t> in_flight;
+  for (const auto& [id, flight] : in_flight_) {
+    if (flight.grant.account != kNoAccount) in_flight.insert(flight.grant.account);
+  }
+  allowances_.ForgetGone(in_flight);
+}
+
 void Core::SetWarmup(std::vector<WarmupBook::View> sources, const storage::LedgerDay& day) {
+  ForgetGoneAllowances();
   const bool is_same = sources == warmup_ && day.day == warmup_day_.day;
   warmup_ = std::move(sources);
   warmup_day_ = day;

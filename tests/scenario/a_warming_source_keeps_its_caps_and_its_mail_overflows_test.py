@@ -17,14 +17,19 @@ class Warmup(Warming):
         self.assertGreater(self.by("127.0.0.11", GOOGLE), 20, "the overflow")
 
     def test_2_a_restart_in_mid_day_keeps_the_count(self):
-        self.wait_day(self.this_day() + 1, 0.2)
+        day = self.this_day() + 1
+        self.wait_day(day, 0.2)
         self.feed(self.day * 0.2)
+        sent = self.rcpts()
+        self.assertGreater(sent[day, "127.0.0.13", YAHOO], 0, "something to be kept")
         self.trial.local["scheduler"].kill()
         self.trial.local["scheduler"].start()
         self.feed(self.day * 0.2)
         self.check_caps()
         rows = self.trial.local.sql("select granted - returned, cap from warmup_ledger where cap is not null")
         self.assertTrue(all(int(used) <= int(cap) for used, cap in rows), rows)
+        for host in (GOOGLE, YAHOO):
+            self.assertGreaterEqual(self.used(day, host), sent[day, "127.0.0.13", host], "what was sent before still counts")
 
     def test_3_mail_without_an_overflow_waits_and_says_until_about_when(self):
         self.submit(6, "g.test", stream="letters")

@@ -41,11 +41,17 @@ class Warming(Scenario):
     day = DAY
     policy = POLICY
     sink = {}
+    records = RECORDS
+    dns = ()
+
+    @classmethod
+    def scheduler(cls, local):
+        return {"testing": True, "warmup.day": "%ds" % cls.day, "lease": "6s"}
 
     @classmethod
     def setUpClass(cls):
-        cls.options = {"policy": cls.policy, "records": RECORDS, "sink": {"recording": "envelope", "hosts": HOSTS, **cls.sink},
-                       "scheduler": {"testing": True, "warmup.day": "%ds" % cls.day, "lease": "6s"}}
+        cls.options = {"policy": cls.policy, "records": cls.records, "dns": cls.dns, "scheduler": cls.scheduler,
+                       "sink": {"recording": "envelope", "hosts": HOSTS, **cls.sink}}
         super().setUpClass()
         cls.sent = 0
         cls.begins()
@@ -95,6 +101,13 @@ class Warming(Scenario):
 
     def by(self, source, host, since=0):
         return sum(count for (_, s, h), count in self.rcpts(since).items() if (s, h) == (source, host))
+
+    def used(self, day, host):
+        """Grants of the day drawn and not given back, as the ledger has them."""
+        provider = {GOOGLE: "google", YAHOO: "yahoo", OTHER: "other"}[host]
+        rows = self.trial.local.sql("select granted - returned from warmup_ledger where address = '127.0.0.13' and provider = '%s' and "
+                                    "day = date 'epoch' + %d" % (provider, day))
+        return int(rows[0][0]) if rows else 0
 
     def check_caps(self):
         for (day, source, host), count in self.rcpts().items():

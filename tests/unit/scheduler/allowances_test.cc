@@ -9,6 +9,7 @@
 #include <ostream>
 #include <random>
 
+#include "base/text.h"
 #include "policy/warmup_pace.h"
 
 namespace sluice::scheduler {
@@ -262,6 +263,43 @@ TEST_F(OneAccount, AGrantThatNobodyTakesIsBackInTheLedgerWithinTwoSeconds) {
     for (const auto& c : s.allowances->TakeCounts(at, false)) returned += c.returned;
   }
   EXPECT_EQ(returned, 1);
+}
+
+TEST_F(OneAccount, AccountsThatNoSourceNeedsAreForgottenUnlessSomethingIsInFlight) {
+  s.allowances->OnDrawn(ledger.Draw(requests, now), now);
+  const Grant grant = s.allowances->Take(0, 0, now);
+  for (int i = 0; i < 1'000; ++i) {
+    s.allowances->Set({{.source = 0, .address = Cat("198.51.100.", i), .columns = {{.provider = "google"}, {.provider = "other"}}}}, day);
+    s.allowances->ForgetGone({grant.account});
+    // What it has to tell is told, though nobody will hear of it again.
+    s.allowances->Conclude(s.allowances->AccountOf(0, 0, "google"), day.day, {.attempted = 1}, now);
+  }
+  EXPECT_LE(s.allowances->account_count(), 10u);
+  EXPECT_TRUE(s.allowances->HasGone());
+  s.allowances->Conclude(grant.account, grant.day, {.attempted = 1, .accepted = 1}, now);
+  s.allowances->ForgetGone({});
+  EXPECT_FALSE(s.allowances->HasGone());
+  int64_t attempted = 0, accepted = 0;
+  for (const auto& c : s.allowances->TakeCounts(now, true)) {
+    attempted += c.attempted;
+    accepted += c.accepted;
+    EXPECT_EQ(c.accepted > 0, c.address == kAddresses[0]) << "on the account that the grant was drawn for";
+  }
+  EXPECT_EQ(attempted, 1'001);
+  EXPECT_EQ(accepted, 1);
+}
+
+TEST_F(OneAccount, WhatIsAskedForIsNotForgottenBeforeTheAnswer) {
+  s.allowances->Set({{.source = 1, .address = kAddresses[1], .columns = {{.provider = "other"}}}}, day);
+  s.allowances->ForgetGone({});
+  EXPECT_TRUE(s.allowances->HasGone());
+  EXPECT_FALSE(s.allowances->OnDrawn(ledger.Draw(requests, now), now));
+  s.allowances->ForgetGone({});
+  EXPECT_FALSE(s.allowances->HasGone());
+  const auto counts = s.allowances->TakeCounts(now, true);
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts[0].address, kAddresses[0]);
+  EXPECT_EQ(counts[0].returned, 1);
 }
 
 TEST_F(OneAccount, AskingWhereAProviderCountsNeverDecidesIt) {
