@@ -202,7 +202,8 @@ TEST_F(WarmupLedgerTest, AStateIsWrittenWithItsHistoryAndOnlyOverWhatWasRead) {
   const WarmupEventRow event{.at = kNow, .day = 20'000, .source = "ip-1", .address = "192.0.2.1", .provider = "google",
                              .decision = "advance", .why = "clean", .evidence = "accepted 100 of 100", .from_stage = 2, .to_stage = 3,
                              .phase = "warming", .actor = "control"};
-  ASSERT_TRUE(store->Write({{State("google"), event}, {State("yahoo")}}).ok());
+  const absl::Status written = store->Write({{State("google"), event}, {State("yahoo")}});
+  ASSERT_TRUE(written.ok()) << written;
   auto states = *store->States();
   ASSERT_EQ(states.size(), 2u);
   EXPECT_EQ(states[0].start_day, 20'000);
