@@ -5,8 +5,9 @@
 //              │                            └─▶ idle or the day's end: returned to the ledger
 //              └─▶ kNone until the pace allows more, the ledger answers again, or the day changes
 //
-// Draws on demand only: for whoever waits for the answer, and when the pace allows more, for mail that waits for an allowance. A grant
-// that nobody takes goes back within two seconds, so that somebody else may have it.
+// Draws on demand only: for whoever waits for the answer, and when the pace allows more, for mail that waits for an allowance. What is
+// drawn ahead, and what the pace held back, is drawn at times that all accounts share: a statement costs much more than a row of it. A
+// grant that nobody takes goes back within two seconds, so that somebody else may have it; later where the day has plenty.
 //
 // Fails closed: a source that the policy warms up has nothing until control has said where it stands, and nothing while the ledger
 // is silent. A grant belongs to its day: past `not_after` it is void. What became of it is counted on the account it was drawn for,
@@ -101,7 +102,8 @@ class Allowances {
 
  private:
   static constexpr Duration kPatience = std::chrono::milliseconds(200);  // A ledger slower than this stalls nobody.
-  static constexpr Duration kIdle = std::chrono::seconds(1);
+  static constexpr Duration kIdle = std::chrono::seconds(1), kIdleInPlenty = std::chrono::seconds(30);
+  static constexpr Duration kGather = std::chrono::milliseconds(500);
   static constexpr Duration kAskAgain = std::chrono::seconds(1);
   static constexpr Duration kAskAtLatest = std::chrono::minutes(1);  // What others gave back is there before the pace says so.
   static constexpr Duration kRecordEvery = std::chrono::seconds(1);
@@ -122,6 +124,7 @@ class Allowances {
     std::optional<Instant> waiting_since = {};  // Somebody asked and has no answer yet.
     Instant none_until{};
     Instant used_at{};
+    Duration idle = kIdle;  // Unused so long, what is held goes back.
     storage::LedgerCounts counts = {};  // Of counts.day, not yet recorded.
     std::vector<uint32_t> providers = {};
   };
@@ -150,6 +153,8 @@ class Allowances {
   std::optional<Instant> asked_at_;
   std::vector<storage::LedgerCounts> ready_counts_;  // Of days that are over.
   bool has_returns_ = false;
+  Duration gather_ = kGather;  // Less on a test's short day.
+  Instant ahead_at_{};         // When the next is drawn ahead.
   Instant recorded_at_{};
   size_t ask_from_ = 0;
 };

@@ -15,6 +15,8 @@ class Warmup(Warming):
         self.assertGreater(google, 0)
         self.assertGreater(yahoo, 3 * google)
         self.assertGreater(self.by("127.0.0.11", GOOGLE), 20, "the overflow")
+        for name in ("stage_count", "cap_count", "used_count", "accepted_count", "decisions_total", "overflow_total"):
+            wait_for(lambda: self.metric("sluice_warmup_" + name) > 0, name, 30, 0.2)
 
     def test_2_a_restart_in_mid_day_keeps_the_count(self):
         day = self.this_day() + 1
@@ -54,6 +56,15 @@ class Warmup(Warming):
             result = self.ctl(*arguments, check=False)
             self.assertEqual(result.returncode, 1)
             self.assertIn(cure, result.stderr)
+
+    def test_5_in_a_mixed_pool_it_takes_its_share_up_to_its_cap_and_nothing_waits(self):
+        before = len(self.trial.sink.records())
+        self.assertLess(self.feed(6, stream="both"), 5)
+        google, yahoo = ((self.by("127.0.0.11", host, before), self.by("127.0.0.13", host, before)) for host in (GOOGLE, YAHOO))
+        self.assertGreater(google[0], 3 * google[1], "beyond the cap it is the other's")
+        self.assertGreater(yahoo[1], 5)
+        self.assertGreater(yahoo[0], yahoo[1] / 2, "and the other has its own share")
+        self.check_caps()
 
 
 if __name__ == "__main__":

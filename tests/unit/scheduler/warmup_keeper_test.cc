@@ -65,6 +65,18 @@ TEST_F(WarmupKeeperTest, ACleanDayAdvances) {
   EXPECT_EQ(StateAt("other").stage, 2);
 }
 
+TEST_F(WarmupKeeperTest, AnAddressThatIsHalfWarmBeginsAtTheStageOfThePolicy) {
+  store.states.clear();
+  policy.sources[0].warmup->stage = 2;
+  Round();
+  Round();
+  EXPECT_EQ(StateAt("google").phase, "warming");
+  EXPECT_EQ(StateAt("google").stage, 2);
+  const auto opened = std::find_if(ledger.rows.begin(), ledger.rows.end(), [](const auto& r) { return r.day == kDay && r.provider == "google"; });
+  ASSERT_NE(opened, ledger.rows.end());
+  EXPECT_EQ(opened->cap, 200);
+}
+
 TEST_F(WarmupKeeperTest, AListingHoldsEveryProviderAndTheEventSaysSo) {
   YesterdayWasClean();
   store.opinions = {{.source = "ip-1", .kind = "signal", .word = "listed_high", .evidence = "b.example: listed", .since = ledger.today.now}};
