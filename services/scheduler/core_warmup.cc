@@ -140,7 +140,7 @@ void Core::ConcludeGrant(const InFlight& flight, const AttemptReport& report) {
   if (report.rcpt_sent) {
     counts.attempted = 1;
     counts.accepted = report.disposition == kDelivered ? 1 : 0;
-    counts.bounced = report.disposition == kBounced ? 1 : 0;
+    counts.bounced = report.disposition == kBounced && !MovesOn(flight, report) ? 1 : 0;
     counts.deferred = 1 - counts.accepted - counts.bounced;
     counts.throttled = counts.deferred == 1 && IsThrottle(report.reply_class) ? 1 : 0;
   }
@@ -150,7 +150,7 @@ void Core::ConcludeGrant(const InFlight& flight, const AttemptReport& report) {
 }
 
 bool Core::MovesOn(const InFlight& flight, const AttemptReport& report) const {
-  return flight.grant.day != 0 && IsBlock(report.reply_class) && pools_.overflow(flight.pool) != kNoPool;
+  return flight.grant.day != 0 && report.disposition != kDelivered && IsBlock(report.reply_class) && pools_.overflow(flight.pool) != kNoPool;
 }
 
 uint8_t Core::EngagementClass(uint32_t pool, uint8_t engagement) const {
