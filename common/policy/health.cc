@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, 5> kStates = {"healthy", "watch", "thrott
 constexpr std::array<double, 5> kScores = {100, 80, 55, 25, 0};
 
 bool Rests(HealthState state) { return state >= HealthState::kSuspended; }
+// Of a sending domain only refusals are known, which name it.
+bool KnowsDeliveries(HealthOf of) { return of != HealthOf::kDomainProvider && of != HealthOf::kDomain; }
 
 std::string Percent(double share) {
   std::array<char, 32> text{};
@@ -120,12 +122,16 @@ void Probe(HealthStatus& status, const HealthRule& rule, const Finding& standing
     if (!rule.opinion.empty() || now >= status.rested_at + (status.until - status.rested_at) / 2) status.probing_since = now;
     return;
   }
+  const Duration of_all = rule.probe_every * rule.probes;
   const HealthCounts counts = inputs.history.Sum(status.probing_since);
   const HealthSignal bad = rule.opinion.empty() && rule.providers == 0 ? rule.signal : HealthSignal::kBlockEverywhere;
   const int64_t accepted = At(counts, HealthSignal::kDelivered);
   if (At(counts, bad) > 0) {
     status.evidence = Cat("a probe was refused: ", inputs.history.last_reply(bad));
     BeginRest(status, rule, now);
+  } else if (!KnowsDeliveries(rule.of)) {
+    if (now < status.probing_since + of_all) return;
+    StepTo(status, HealthState::kWatch, Cat("no probe was refused in ", ToString(of_all), " after: ", status.evidence), rule, now);
   } else if (rule.providers > 0 ? !standing.fires() : accepted >= rule.probes) {
     StepTo(status, HealthState::kThrottled, Cat(accepted, " probes were accepted after: ", status.evidence), rule, now);
   }

@@ -8,7 +8,8 @@
 //      │     a state a time    suspended, quarantined ◀─────────┘ (rests twice as long)  throttled
 //      └───────────────────────────────────────────────────────────────────────────────────┘ rest over: watch, healthy
 //
-// What was counted before a state began does not count again after it.
+// What was counted before a state began does not count again after it. Of a sending domain deliveries are not counted: its probes lead
+// back, to watch, when none was refused in the time that they take.
 #pragma once
 
 #include <compare>

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "policy/json_answer.h"
 
 namespace sluice {
@@ -12,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostRows = 10'000, kMostPageToken = 4'000;
+constexpr size_t kMostRows = 10'000, kMostPageToken = 4'000, kMostTexts = 1'000;
 constexpr int kDeepest = 20;
 
 // {floatValue | doubleValue | intValue, which is a string}; absent = no data.
@@ -34,6 +35,18 @@ std::optional<double> ValueOf(const Json* value) {
     return std::isfinite(out) ? std::optional(out) : std::nullopt;
   }
   return std::nullopt;
+}
+
+// {stringList: {values: […]}}; those that are no text are left out.
+std::vector<std::string> ListOf(const Json* value) {
+  std::vector<std::string> out;
+  const Json* list = value == nullptr ? nullptr : JsonMember(*value, "stringList");
+  const Json* values = list == nullptr ? nullptr : JsonMember(*list, "values");
+  if (values == nullptr || !values->is_array()) return out;
+  for (const Json& one : *values) {
+    if (std::string text = JsonText(&one); !text.empty() && out.size() < kMostTexts) out.push_back(std::move(text));
+  }
+  return out;
 }
 
 std::optional<int> Whole(const Json* from, int least, int most) {
@@ -60,6 +73,18 @@ Json DateJson(Instant at) {
   return {{"year", static_cast<int>(date.year())}, {"month", static_cast<unsigned>(date.month())}, {"day", static_cast<unsigned>(date.day())}};
 }
 
+// A filter; `value` has no quotation mark.
+std::string Equals(std::string_view field, std::string_view value) { return Cat(field, " = \"", value, "\""); }
+
+struct ErrorType {
+  std::string_view ours, google;
+  std::array<std::string_view, 8> reasons;  // Empty ones are none.
+};
+constexpr std::array<ErrorType, 2> kErrorTypes = {
+    {{"rejected", "reject", {"ip_in_rbls", "low_ip_reputation", "low_domain_reputation", "bad_or_missing_ptr_record", "spammy_content",
+                             "bad_attachment", "stamp_policy_error", "other"}},
+     {"deferred", "temp_fail", {"anomalous_traffic_pattern", "other"}}}};
+
 void FindUnmet(const Json& at, std::string_view name, int depth, std::vector<PostmasterRequirement>& out) {
   if (depth > kDeepest || out.size() >= kMostRows) return;
   if (at.is_array()) {
@@ -81,22 +106,56 @@ void FindUnmet(const Json& at, std::string_view name, int depth, std::vector<Pos
 
 }  // namespace
 
-std::string PostmasterQuestion(Instant first, Instant last, std::string_view page_token) {
-  const auto metric = [](const char* name, const char* standard, const char* filter) {
-    Json out = {{"name", name}, {"baseMetric", {{"standardMetric", standard}}}};
-    if (filter != nullptr) out["filter"] = filter;
+const std::vector<PostmasterMetric>& PostmasterRates() {
+  static const std::vector<PostmasterMetric> metrics = {{"spam_rate", "SPAM_RATE"},
+                                                        {"spf", "AUTH_SUCCESS_RATE", Equals("auth_type", "spf")},
+                                                        {"dkim", "AUTH_SUCCESS_RATE", Equals("auth_type", "dkim")},
+                                                        {"dmarc", "AUTH_SUCCESS_RATE", Equals("auth_type", "dmarc")},
+                                                        {"tls", "TLS_ENCRYPTION_RATE", Equals("traffic_direction", "inbound")}};
+  return metrics;
+}
+
+const std::vector<PostmasterMetric>& PostmasterErrors() {
+  static const std::vector<PostmasterMetric> metrics = [] {
+    std::vector<PostmasterMetric> out;
+    for (const ErrorType& type : kErrorTypes) {
+      const std::string of_type = Equals("error_type", type.google);
+      out.push_back({std::string(type.ours), "DELIVERY_ERROR_RATE", of_type});
+      out.push_back({Cat(type.ours, "_count"), "DELIVERY_ERROR_COUNT", of_type});
+      for (const std::string_view reason : type.reasons) {
+        if (reason.empty()) break;
+        out.push_back({Cat(type.ours, "_", reason), "DELIVERY_ERROR_RATE", Cat(of_type, " AND ", Equals("error_reason", reason))});
+      }
+    }
     return out;
-  };
-  Json question = {
-      {"metricDefinitions",
-       {metric("spam_rate", "SPAM_RATE", nullptr), metric("spf", "AUTH_SUCCESS_RATE", "auth_type = \"spf\""),
-        metric("dkim", "AUTH_SUCCESS_RATE", "auth_type = \"dkim\""), metric("dmarc", "AUTH_SUCCESS_RATE", "auth_type = \"dmarc\""),
-        metric("tls", "TLS_ENCRYPTION_RATE", "traffic_direction = \"inbound\"")}},
-      {"timeQuery", {{"dateRanges", {{"dateRanges", Json::array({{{"start", DateJson(first)}, {"end", DateJson(last)}}})}}}}},
-      {"aggregationGranularity", "DAILY"},
-      {"pageSize", 200}};
+  }();
+  return metrics;
+}
+
+const std::vector<PostmasterMetric>& PostmasterLoopIds() {
+  static const std::vector<PostmasterMetric> metrics = {{"loop_ids", "FEEDBACK_LOOP_ID"}};
+  return metrics;
+}
+
+std::vector<PostmasterMetric> PostmasterLoopRates(std::span<const std::string> ids) {
+  std::vector<PostmasterMetric> out;
+  for (size_t i = 0; i < ids.size(); ++i) out.push_back({Cat("loop_", i), "FEEDBACK_LOOP_SPAM_RATE", Equals("feedback_loop_id", ids[i])});
+  return out;
+}
+
+std::string PostmasterQuestion(std::span<const PostmasterMetric> metrics, Instant first, Instant last, std::string_view page_token) {
+  Json definitions = Json::array();
+  for (const PostmasterMetric& metric : metrics) {
+    Json one = {{"name", metric.name}, {"baseMetric", {{"standardMetric", metric.standard}}}};
+    if (!metric.filter.empty()) one["filter"] = metric.filter;
+    definitions.push_back(std::move(one));
+  }
+  Json question = {{"metricDefinitions", std::move(definitions)},
+                   {"timeQuery", {{"dateRanges", {{"dateRanges", Json::array({{{"start", DateJson(first)}, {"end", DateJson(last)}}})}}}}},
+                   {"aggregationGranularity", "DAILY"},
+                   {"pageSize", 200}};
   if (!page_token.empty()) question["pageToken"] = page_token;
-  return question.dump();
+  return question.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 absl::StatusOr<PostmasterStats> ParsePostmasterStats(std::string_view text) {
@@ -114,6 +173,10 @@ absl::StatusOr<PostmasterStats> ParsePostmasterStats(std::string_view text) {
     const std::string metric = JsonText(JsonMember(row, "metric"));
     const auto value = ValueOf(JsonMember(row, "value"));
     if (metric.empty()) return absl::InvalidArgumentError("a row of domainStats has no metric");
+    if (std::vector<std::string> texts = ListOf(JsonMember(row, "value")); !texts.empty()) {
+      out.lists.push_back({metric, DateOf(JsonMember(row, "date")), std::move(texts)});
+      continue;
+    }
     if (!value) {
       ++out.gaps;
       continue;

@@ -4,16 +4,14 @@
 
 namespace sluice::storage::sql {
 
-// Held by every transaction that adds keys; a rotation of the generations takes it exclusively.
-inline constexpr const char* kGenerationLock = "select pg_advisory_xact_lock_shared(8, 0)";
-
 inline constexpr const char* kOpenPartition =
     "select max(part) from content_partition where closed_at is null and dropped_at is null";
 
 // Keys first; what repeats a key is left out of everything that follows. Answers how many keys were
 // new, and which when not all were. Keys arrive sorted, and the nested loop keeps their order. The
 // look into the other generation is a subquery and no join: as a join the planner may read all of
-// it.
+// it. A rotation of the generations does not come in between: it locks the one that it empties, and a
+// statement locks all tables of its plan before it looks at what they hold.
 inline constexpr const char* kAccept = R"sql(
 with generation as materialized (select current from submission_generation),
 fresh as (

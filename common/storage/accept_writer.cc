@@ -1,4 +1,4 @@
-// Implements AcceptWriter: one transaction of BEGIN, lock, one statement, COMMIT.
+// Implements AcceptWriter: one statement, which is a transaction; more only for what is rare.
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -88,39 +88,52 @@ class PostgresAcceptWriter final : public AcceptWriter {
     return absl::OkStatus();
   }
 
+  // By index of the first message with the key: the rows that were there before; none when such a row went away since.
+  using Earlier = std::unordered_map<size_t, std::optional<KeyRow>>;
+
   absl::StatusOr<AcceptResult> Commit(int shard, const std::vector<AcceptedMessage>& batch,
                                       Instant now) {
-    const int64_t seq = last_seq_[shard] + 1;
-    ASSIGN_OR_RETURN(AcceptResult result, InTransaction<AcceptResult>(
-                                              *session_, "accept", [&](pqxx::transaction_base& tx) {
-                                                return Insert(tx, shard, seq, batch, now);
-                                              }));
-    if (result.seq != 0) last_seq_[shard] = seq;
+    RETURN_IF_ERROR(FindPartition(now));
+    // Notes go with the batch. A connection that seems to be going is tried with a BEGIN: then it is known that nothing was stored.
+    const bool is_one_statement = !HasSuppressed(batch) && !session_->HasUnaskedInput();
+    bool is_inserted = false;
+    absl::StatusOr<AcceptResult> result = InTransaction<AcceptResult>(
+        *session_, "accept",
+        [&](pqxx::transaction_base& tx) -> absl::StatusOr<AcceptResult> {
+          return Insert(tx, shard, batch, is_inserted);
+        },
+        is_one_statement ? Isolation::kOneStatement : Isolation::kReadCommitted);
+    if (result.ok() && result->seq != 0) last_seq_[shard] = result->seq;
+    if (!result.ok() && is_one_statement && is_inserted) {
+      return absl::UnknownError(result.status().message());
+    }
     return result;
   }
 
-  // By index of the first message with the key: the rows that were there before.
-  using Earlier = std::unordered_map<size_t, KeyRow>;
-
-  absl::StatusOr<AcceptResult> Insert(pqxx::transaction_base& tx, int shard, int64_t seq,
-                                      const std::vector<AcceptedMessage>& batch, Instant now) {
-    if (columns_.keys.key_hash.count() > 0) tx.exec1(sql::kGenerationLock);
-    RETURN_IF_ERROR(FindPartition(tx, now));
+  AcceptResult Insert(pqxx::transaction_base& tx, int shard,
+                      const std::vector<AcceptedMessage>& batch, bool& is_inserted) {
+    const int64_t seq = last_seq_[shard] + 1;
     const pqxx::row row =
         tx.exec_prepared1("accept", RowParameters().dynamic(), part_, shard, writer_.value(), seq,
                           columns_.first_entry_id, columns_.last_entry_id,
                           ToMicros(columns_.accepted_at), columns_.has_unkeyed);
+    is_inserted = true;
     AcceptResult result;
     result.content_partition = part_;
     const auto fresh_count = IntOf<int64_t>(row[0]);
     if (fresh_count > 0 || columns_.has_unkeyed) result.seq = seq;
     Earlier earlier;
     if (fresh_count < columns_.keys.key_hash.count()) {
-      ASSIGN_OR_RETURN(earlier, ReadEarlier(tx, batch, IntsOf(row[1])));
+      earlier = ReadEarlier(tx, batch, IntsOf(row[1]));
     }
     result.outcomes = Outcomes(batch, earlier);
     PostSuppressed(tx, batch, result.outcomes);
     return result;
+  }
+
+  static bool HasSuppressed(const std::vector<AcceptedMessage>& batch) {
+    return std::any_of(batch.begin(), batch.end(),
+                       [](const AcceptedMessage& m) { return !m.suppressed.empty(); });
   }
 
   // Rare: most batches have none.
@@ -144,15 +157,17 @@ class PostgresAcceptWriter final : public AcceptWriter {
   }
 
   // Not a clock of its own: the batches say what time it is.
-  absl::Status FindPartition(pqxx::transaction_base& tx, Instant now) {
+  absl::Status FindPartition(Instant now) {
     if (now >= partition_read_at_ && now - partition_read_at_ < kPartitionLife) {
       return absl::OkStatus();
     }
-    const pqxx::row row = tx.exec_prepared1("open_partition");
-    if (row[0].is_null()) return absl::UnavailableError("no content partition is open");
-    part_ = IntOf<int32_t>(row[0]);
-    partition_read_at_ = now;
-    return absl::OkStatus();
+    return RunTransaction(*session_, "find content partition", [&](pqxx::transaction_base& tx) {
+      const pqxx::row row = tx.exec_prepared1("open_partition");
+      if (row[0].is_null()) return absl::UnavailableError("no content partition is open");
+      part_ = IntOf<int32_t>(row[0]);
+      partition_read_at_ = now;
+      return absl::OkStatus();
+    });
   }
 
   Parameters RowParameters() {
@@ -171,9 +186,8 @@ class PostgresAcceptWriter final : public AcceptWriter {
     return p;
   }
 
-  absl::StatusOr<Earlier> ReadEarlier(pqxx::transaction_base& tx,
-                                      const std::vector<AcceptedMessage>& batch,
-                                      std::vector<std::optional<int64_t>> fresh) {
+  Earlier ReadEarlier(pqxx::transaction_base& tx, const std::vector<AcceptedMessage>& batch,
+                      std::vector<std::optional<int64_t>> fresh) {
     std::sort(fresh.begin(), fresh.end());
     std::vector<size_t> asked;
     BinaryArray<Hash128> keys;
@@ -184,16 +198,14 @@ class PostgresAcceptWriter final : public AcceptWriter {
       keys.Add(*batch[i].key_hash);
     }
     Earlier earlier;
+    for (const size_t i : asked) earlier[i];
     Parameters parameters;
     parameters.Add(keys);
     for (const pqxx::row& row : tx.exec_prepared("earlier", parameters.dynamic())) {
       const auto n = static_cast<size_t>(IntOf<int64_t>(row[0]) - 1);
-      earlier[asked.at(n)] = {.digest = HashOf(row[1]),
-                              .message_id = IntOf<int64_t>(row[2]),
-                              .verdicts = BytesOf(row[3])};
-    }
-    if (earlier.size() != asked.size()) {
-      return absl::AbortedError("accept: an idempotency key vanished");
+      earlier[asked.at(n)] = KeyRow{.digest = HashOf(row[1]),
+                                    .message_id = IntOf<int64_t>(row[2]),
+                                    .verdicts = BytesOf(row[3])};
     }
     return earlier;
   }
@@ -208,7 +220,11 @@ class PostgresAcceptWriter final : public AcceptWriter {
         outcomes[i] = {.message_id = columns_.ids[i], .verdicts = batch[i].verdicts};
         continue;
       }
-      const KeyRow row = before != earlier.end() ? before->second
+      if (before != earlier.end() && !before->second.has_value()) {
+        outcomes[i].kind = AcceptOutcome::Kind::kForgotten;
+        continue;
+      }
+      const KeyRow row = before != earlier.end() ? *before->second
                                                  : KeyRow{.digest = batch[first].digest,
                                                           .message_id = columns_.ids[first],
                                                           .verdicts = batch[first].verdicts};

@@ -1,5 +1,7 @@
 #include "storage/in_transaction.h"
 
+#include <pqxx/nontransaction>
+
 #include "base/text.h"
 #include "storage/errors.h"
 
@@ -24,16 +26,26 @@ absl::Status RunIn(Session& session, const Body& body, bool& committing) {
   return status;
 }
 
+absl::Status RunAs(Session& session, const Body& body, Isolation isolation, bool& committing) {
+  switch (isolation) {
+    case Isolation::kReadCommitted:
+      return RunIn<pqxx::work>(session, body, committing);
+    case Isolation::kRepeatableReadOnly:
+      return RunIn<pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>>(session, body,
+                                                                              committing);
+    case Isolation::kOneStatement:
+      committing = true;
+      return RunIn<pqxx::nontransaction>(session, body, committing);
+  }
+  return absl::InternalError("no such isolation");
+}
+
 absl::Status RunOnce(Session& session, std::string_view name, const Body& body,
                      Isolation isolation) {
   bool committing = false;
   std::string sqlstate;
   try {
-    const absl::Status status =
-        isolation == Isolation::kReadCommitted
-            ? RunIn<pqxx::work>(session, body, committing)
-            : RunIn<pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>>(session, body,
-                                                                               committing);
+    const absl::Status status = RunAs(session, body, isolation, committing);
     session.set_last_sqlstate("");
     return status;
   } catch (...) {

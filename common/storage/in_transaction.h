@@ -12,7 +12,13 @@
 
 namespace sluice::storage {
 
-enum class Isolation { kReadCommitted, kRepeatableReadOnly };
+enum class Isolation {
+  kReadCommitted,
+  kRepeatableReadOnly,
+  // Each statement of the body is a transaction of its own that the server begins and commits, in
+  // one round trip. A connection that dies leaves the outcome Unknown.
+  kOneStatement,
+};
 
 // Runs `body` and commits when it answers ok, rolls back otherwise. A transaction lost to a
 // deadlock or a serialization failure is run again, three times in all, then Aborted: `body` must

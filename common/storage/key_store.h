@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,9 @@ struct KeyLimits {
   bool none() const { return *this == KeyLimits(); }
   friend bool operator==(const KeyLimits&, const KeyLimits&) = default;
 };
+
+// In the place of a key's tenant: it reads the events of all, and may do nothing else.
+inline constexpr std::string_view kAllTenants = "*";
 
 struct ApiKey {
   std::string id{}, tenant{}, label{};

@@ -67,6 +67,8 @@ struct AcceptOutcome {
     kAccepted,
     kRepeated,  // The key was used for the same digest: the earlier answer follows.
     kConflict,  // The key was used for another digest.
+    // The key was used so long ago that its answer went away just now: not stored, the key is free.
+    kForgotten,
   };
   Kind kind = Kind::kAccepted;
   int64_t message_id = 0;
@@ -84,7 +86,8 @@ class AcceptWriter {
  public:
   virtual ~AcceptWriter() = default;
   virtual int64_t writer() const = 0;
-  // Commits the batch in one transaction for `shard`. On any error nothing is known to be stored
+  // Commits the batch in one transaction for `shard`, mostly in one round trip. On any error
+  // nothing is known to be stored
   // and after Unknown or Unavailable the object is dead: open another (a new writer id).
   virtual absl::StatusOr<AcceptResult> Accept(int shard,
                                               const std::vector<AcceptedMessage>& batch) = 0;

@@ -1,6 +1,7 @@
 #include "storage/session.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <map>
 #include <pqxx/nontransaction>
@@ -107,6 +108,11 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const ConnectionOptions& 
     return CheckServer(*session);
   }));
   return session;
+}
+
+bool Session::HasUnaskedInput() const {
+  pollfd socket{.fd = connection_.sock(), .events = POLLIN, .revents = 0};
+  return ::poll(&socket, 1, 0) != 0;
 }
 
 absl::Status Session::Prepare(const char* name, std::string_view sql) {

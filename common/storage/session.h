@@ -32,6 +32,8 @@ class Session {
 
   pqxx::connection& connection() { return connection_; }
   bool is_open() const { return connection_.is_open(); }
+  // Between two calls: the server has said something that nobody asked for, mostly that it goes away.
+  bool HasUnaskedInput() const;
   // SQLSTATE of the last error, empty when the last transaction went well or the connection broke.
   const std::string& last_sqlstate() const { return last_sqlstate_; }
   void set_last_sqlstate(std::string_view state) { last_sqlstate_ = state; }

@@ -1,4 +1,4 @@
-// Refresh tokens that have rotated since a person signed in. What is in here is a secret: nobody lists or logs it.
+// Refresh tokens that have rotated since a person signed in, as whoever polls has sealed them (scheduler/control/token_seal.h).
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ class ConnectionPool;
 
 struct RotatedToken {
   std::string seed = {};  // Digest of the token that the person got.
-  std::string refresh_token = {};
+  std::string refresh_token = {};  // Sealed by that token.
   Instant rotated_at{};
 };
 

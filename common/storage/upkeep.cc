@@ -124,11 +124,13 @@ class PostgresUpkeep final : public Upkeep {
         *session_, "rotate submissions", [&](pqxx::transaction_base& tx) -> absl::StatusOr<bool> {
           const char* const read = "select current, micros(rotated_at) from submission_generation";
           if (now - InstantOf(tx.exec1(read)[1]) < every) return false;
-          // Waits for the batches that are open; those that come later see the generations swapped.
+          // One rotation at a time, and none while an ingest of the version before has a batch open.
           tx.exec1("select pg_advisory_xact_lock(8, 0)");
           const pqxx::row row = tx.exec1(read);
           if (now - InstantOf(row[1]) < every) return false;
           const int next = 1 - IntOf<int32_t>(row[0]);
+          // Waits for the batches that are open; those that come later wait for this transaction, and see
+          // the generations swapped (sql::kAccept).
           tx.exec0(Cat("truncate submission_", next));
           tx.exec_params0(
               "update submission_generation set current = $1::smallint,"

@@ -215,7 +215,7 @@ class App {
     key->require_subcommand(1);
     key->fallthrough();
     CLI::App* create = key->add_subcommand("create", "Prints a new secret, once");
-    create->add_option("--tenant", key_.tenant, "As named in the policy")->required();
+    create->add_option("--tenant", key_.tenant, "As named in the policy; * reads the events of all, and does nothing else")->required();
     create->add_option("--label", key_.label, "What it is for");
     AddLimits(create);
     create->callback([this] { run_ = [this] { return KeyCreate(context_, key_); }; });

@@ -129,6 +129,11 @@ SubmitOutcome ToOutcome(absl::StatusOr<storage::AcceptOutcome> outcome,
       return SubmitAnswer{.message_id = outcome->message_id,
                           .refused = DecodeVerdicts(outcome->verdicts),
                           .repeated = true};
+    case storage::AcceptOutcome::Kind::kForgotten:
+      return SubmitError{.code = absl::StatusCode::kUnavailable,
+                         .message = "idempotency_key: its use a day ago was forgotten just now, nothing was accepted: send it again",
+                         .violations = {},
+                         .retry_after = kStoreDelay};
     case storage::AcceptOutcome::Kind::kConflict:
       break;
   }
@@ -171,6 +176,11 @@ std::optional<std::string> Accept::TenantOf(const SecretHash& secret) const {
   const TenantPolicy* tenant = directory->FindTenant(secret);
   if (tenant == nullptr) return std::nullopt;
   return tenant->name;
+}
+
+std::optional<std::string> Accept::ReaderOf(const SecretHash& secret) const {
+  const std::shared_ptr<const Directory> directory = directory_.Get();
+  return directory->ReadsAll(secret) ? std::string() : TenantOf(secret);
 }
 
 void Accept::Run(Admitted admitted, std::span<const SubmissionRequest> submissions,

@@ -46,6 +46,8 @@ class Accept {
                                             size_t submissions);
   // The tenant of a key; nothing when the key is not valid.
   std::optional<std::string> TenantOf(const SecretHash& secret) const;
+  // Whose events a key reads: its tenant's; empty = everybody's; nothing when it is not valid.
+  std::optional<std::string> ReaderOf(const SecretHash& secret) const;
   // What a caller without a tenant is told: that the key is wrong, or that keys are not known yet.
   SubmitError NotAdmitted() const;
 

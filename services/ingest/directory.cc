@@ -20,6 +20,11 @@ Directory::Caller Directory::Find(const SecretHash& secret) const {
   return {.key = &key->second, .tenant = &tenant->second};
 }
 
+bool Directory::ReadsAll(const SecretHash& secret) const {
+  const auto key = keys.find(secret);
+  return key != keys.end() && key->second.tenant == storage::kAllTenants;
+}
+
 std::shared_ptr<const Directory> MakeDirectory(int64_t revision, const PolicyDocument& policy,
                                                const std::vector<storage::ApiKey>& keys) {
   auto directory = std::make_shared<Directory>();

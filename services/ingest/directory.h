@@ -44,6 +44,8 @@ struct Directory {
     const TenantPolicy* tenant = nullptr;
   };
   Caller Find(const SecretHash& secret) const;
+  // Whether it is a key for the events of all tenants, which is no tenant's.
+  bool ReadsAll(const SecretHash& secret) const;
   const TenantPolicy* FindTenant(const SecretHash& secret) const { return Find(secret).tenant; }
 };
 

@@ -101,6 +101,7 @@ void ToProto(const storage::StoredEvent& event, v1::Event& out) {
   out.set_site(event.site);
   if (event.due_at.has_value()) SetTime(*event.due_at, *out.mutable_due_at());
   out.set_detail(event.detail);
+  out.set_source(event.source);
 }
 
 void ToProto(const storage::QueueEntryRow& entry, v1::QueueEntry& out) {

@@ -1,4 +1,4 @@
-// Reads a tenant's events from a cursor on, in bounded steps: what Subscribe sends, without the
+// Reads a tenant's events (of all, where it is empty) from a cursor on, in bounded steps: what Subscribe sends, without the
 // sending.
 #pragma once
 

@@ -85,7 +85,7 @@ class Face final : public EventFace, public v1::EventService::CallbackService {
     auto subscription = std::make_shared<Subscription>(*this, parts_, *request);
     subscription->self_ = subscription;
     const std::optional<std::string> tenant =
-        parts_.accept.TenantOf(HashSecret(wire::BearerToken(*context)));
+        parts_.accept.ReaderOf(HashSecret(wire::BearerToken(*context)));
     bool is_room = false;
     {
       const std::lock_guard lock(mutex_);

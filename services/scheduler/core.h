@@ -62,6 +62,8 @@ struct CoreOptions {
   Duration settle_lag = std::chrono::seconds(2);         // Releases stop when settling is behind this far …
   size_t settle_backlog = 20'000;                        // … or this many.
   size_t settle_batch = 2'000;
+  // While high-priority mail comes in: what it waits for, the processors and the log, is held for no longer than this takes.
+  size_t settle_batch_beside_high = 200;
   uint64_t seed = 1;  // Jitter and attempt ids.
 };
 
@@ -473,6 +475,7 @@ class Core {
   std::deque<Unsettled> unsettled_;
   std::vector<Unsettled> settling_;
   SteadyInstant oldest_unsettled_{}, retry_settle_at_{};
+  SteadyInstant high_came_until_{};  // High-priority mail came a moment ago.
   SteadyInstant inbox_at_{};
   bool settle_under_way_ = false;  // Or an inbox is being taken.
   int slow_start_ = 0;

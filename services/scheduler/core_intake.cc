@@ -12,6 +12,7 @@ constexpr size_t kMostUnknownWriters = 1'000;
 constexpr int kRefiledPerTurn = 4'000;
 constexpr int kMostLookups = 1'000;       // Under way: fewer than the resolver takes.
 constexpr uint32_t kMostFlows = 8'000;    // Of a tenant: beyond it, its mail to further domains waits until some are done.
+constexpr auto kHighLasts = std::chrono::seconds(1);
 constexpr auto kBatchesKept = std::chrono::hours(1);
 constexpr auto kWriterForgottenAfter = std::chrono::hours(3);
 
@@ -72,6 +73,7 @@ void Core::AddHanded(HandedMessage& message) {
                                  message.sender_domain, message.tags);
   const bool due = message.due_at <= now;
   const bool keep = message.content != nullptr && due && contents_.bytes() < options_.content_budget_bytes;
+  if (message.priority >= kHighPriority) high_came_until_ = clock_.Steady() + kHighLasts;
   int64_t id = message.message_id;
   for (HandedRecipient& recipient : message.recipients) {
     Entry entry;

@@ -20,6 +20,8 @@ namespace sluice::scheduler {
 
 using Slot = uint32_t;
 inline constexpr Slot kNoSlot = UINT32_MAX;
+// Of an entry: this and above are high.
+inline constexpr int kHighPriority = 2;
 inline constexpr uint16_t kNoSource = UINT16_MAX;
 // As last source: a warming one was refused for its address; the pool's overflow is next.
 inline constexpr uint16_t kMovesOn = UINT16_MAX - 1;

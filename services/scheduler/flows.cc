@@ -25,7 +25,7 @@ Flows::LaneNumber Flows::LaneOf(const FlowKey& key) {
     free_lanes_.pop_back();
   }
   lanes_[it->second] = lane;
-  queue_.OpenLane(it->second, key.tenant, key.priority >= 2);
+  queue_.OpenLane(it->second, key.tenant, key.priority >= kHighPriority);
   return it->second;
 }
 
@@ -139,7 +139,7 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
     }
     case Parked::kShared: {
       ByPriority& parked = parked_shared_[limit_group];
-      (lanes_[lane].priority >= 2 ? parked.high : parked.normal).push_back(number);
+      (lanes_[lane].priority >= kHighPriority ? parked.high : parked.normal).push_back(number);
       break;
     }
     case Parked::kConstraint:
@@ -149,7 +149,7 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
       parked_grant_.push_back(number);
       break;
     case Parked::kWarmup: {
-      const size_t rank = (lanes_[lane].priority >= 2 ? 4U : 0U) + std::min<size_t>(lanes_[lane].engagement, 3);
+      const size_t rank = (lanes_[lane].priority >= kHighPriority ? 4U : 0U) + std::min<size_t>(lanes_[lane].engagement, 3);
       parked_warmup_[WarmupKey(lanes_[lane].pool, provider)][rank].push_back(number);
       break;
     }

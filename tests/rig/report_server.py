@@ -23,12 +23,25 @@ def legacy_row(address, result="GREEN", complaints="<0.1%", traps=0):
 def stat(metric, day, value=None):
     """A row of domainStats; without a value there was too little mail that day."""
     row = {"metric": metric, "date": {"year": 2026, "month": 11, "day": day}}
-    return row if value is None else {**row, "value": {"doubleValue": value}}
+    if value is None:
+        return row
+    if isinstance(value, list):
+        return {**row, "value": {"stringList": {"values": value}}}
+    return {**row, "value": {"intValue": str(value)} if isinstance(value, int) else {"doubleValue": value}}
+
+
+def stats(*rows):
+    """What domainStats:query answers: of these rows those whose metrics are asked for."""
+    def answer(body):
+        asked = {metric["name"] for metric in json.loads(body)["metricDefinitions"]}
+        return json.dumps({"domainStats": [row for row in rows if row["metric"] in asked]})
+    return answer
 
 
 class ReportServer(HttpsServer):
-    """`answers`: path (without query) → text or (status, content type, text). `tokens`: refresh token → the one that replaces it, or None to
-    keep it; others are refused as expired. Reports other than links want an access token that this server gave out."""
+    """`answers`: path (without query) → text, (status, content type, text), or a function of the question's body. `tokens`: refresh token →
+    the one that replaces it, or None to keep it; others are refused as expired. Reports other than links want an access token that this
+    server gave out."""
     OPEN = ("/links/",)
 
     def __init__(self, certificate, key, answers, tokens):
@@ -44,6 +57,7 @@ class ReportServer(HttpsServer):
         if not path.startswith(self.OPEN) and headers.get("Authorization", "").removeprefix("Bearer ") not in self.given:
             return 401, "application/json", json.dumps({"error": {"code": 401}})
         found = self.answers.get(path, (404, "text/plain", "no data\n"))
+        found = found(body) if callable(found) else found
         return found if isinstance(found, tuple) else (200, "text/plain", found)
 
     def token(self, body):

@@ -1,5 +1,5 @@
-"""A provider blocks one of four addresses in mid-run: it is out there within seconds, what others may take holds, other providers go
-on through it, nothing bounces, and probes bring it back when the block has ended."""
+"""A provider blocks one of four addresses in mid-run: it is out there within seconds, what the others may take holds (rates and connections,
+and the cap of one that still warms up), other providers go on through it, nothing bounces, and probes bring it back when the block has ended."""
 import collections
 import itertools
 import json
@@ -19,7 +19,7 @@ sources:
   - {name: ip-11, address: 127.0.0.11, ehlo: mta11.shop.example}
   - {name: ip-12, address: 127.0.0.12, ehlo: mta12.shop.example}
   - {name: ip-13, address: 127.0.0.13, ehlo: mta13.shop.example}
-  - {name: ip-14, address: 127.0.0.14, ehlo: mta14.shop.example}
+  - {name: ip-14, address: 127.0.0.14, ehlo: mta14.shop.example, warmup: {plan: young}}
 pools:
   - {name: warm, members: [{source: ip-11}, {source: ip-12}, {source: ip-13}, {source: ip-14}]}
 routes:
@@ -28,6 +28,8 @@ shaping:
   - {match: {provider: google}, connections: 2, messages_per_connection: 5, rate: 8/s, connection_rate: 10/s}
 retry_schedules:
   - {name: quick, waits: [1s]}
+warmup_plans:
+  - {name: young, stages: [{caps: {google: 40, '*': 100000}}, {caps: {google: 40, '*': 100000}}]}
 health:
   - {rule: blocked, least: 3, share: 0.05, rest: 4s, longest_rest: 4s, probe_every: 1s, probes: 2}
 """
@@ -38,6 +40,7 @@ BLOCK = """rules:
 """
 FREE = "rules: []\n"
 RATE = 8
+DAY, CAP = 15, 40  # Of ip-14 at google: a third of what its rate would let through.
 BACKLOG = 120  # More than the four may take in three seconds: the load presses on their rates all the time.
 
 
@@ -48,9 +51,13 @@ class Cascade(Scenario):
         cls.script.write_text(FREE)
         cls.addClassCleanup(cls.script.unlink)
         cls.options = {"policy": POLICY, "records": RECORDS,
+                       "scheduler": {"testing": True, "warmup.day": "%ds" % DAY, "lease": "6s"},
                        "sink": {"script": cls.script, "hosts": ("127.0.0.2", "127.0.0.3")}}
         super().setUpClass()
         cls.number = itertools.count()
+        wait_for(lambda: cls.trial.local.sql("select count(*) > 0 from warmup_state where phase = 'warming'") == [["t"]], "the warmup", 30)
+        # A person's: the caps stay those of the plan, whatever replies of the run say.
+        cls.trial.local.ctl("warmup", "hold", "ip-14", "--reason", "test")
 
     def sql(self, text):
         return self.trial.local.sql(text)
@@ -110,11 +117,12 @@ class Cascade(Scenario):
         # Probes are refused as long as the block stands; others, and yahoo through the same address, go on.
         self.until(lambda: int(self.sql("select strikes from health_state where source = 'ip-12'")[0][0]) > 1, "a refused probe")
         for source, provider in (("ip-11", "google"), ("ip-13", "google"), ("ip-14", "google"), ("ip-12", "yahoo")):
-            self.assertGreater(self.delivered(source, provider, since), 10, (source, provider))
+            self.until(lambda: self.delivered(source, provider, since) > 10, "%s to go on at %s" % (source, provider))
+        self.check_drill_down()
         self.assertEqual(self.sql("select count(*) from health_state where state <> 'healthy' and (source <> 'ip-12' or "
                                   "provider <> 'google')"), [["0"]])
 
-        self.until(lambda: time.time() - begun > 6, "some seconds of the load on three")
+        self.until(lambda: time.time() >= (begun // DAY + 2) * DAY, "a whole day of the load on three")
         over = time.time()
         self.assertGreater(int(self.sql("select count(*) from queue_entry where domain = 'gmail.test'")[0][0]), 0,
                            "what the others may not take waits")
@@ -142,6 +150,29 @@ class Cascade(Scenario):
         self.assertLess(late, 30)
         self.assertLessEqual(self.most_connections(records), 2)
         self.check_rates(records, begun, over)
+        self.check_cap(records, begun, over)
+
+    def check_drill_down(self):
+        """The matrix, and the replies behind a cell of it."""
+        matrix = self.trial.local.ctl("reputation").stdout.splitlines()
+        self.assertRegex(matrix[0], r"^WHO .*google")
+        self.assertRegex(matrix[1], r"^ip-12 .*suspended")
+        shown = self.trial.local.ctl("reputation", "--source", "ip-12", "--provider", "google").stdout
+        self.assertRegex(shown, r"\d+ +ip-12 +google +shop +deferred +block_ip .*554 5\.7\.1 Access from your address is refused")
+        self.assertIn("ask the provider to lift the block", shown)
+
+    def check_cap(self, records, begun, over):
+        """RCPT commands of the warming one at google, as the sink counted them by day: the load of the one that is out is not for it."""
+        by_day = collections.Counter()
+        for r in records:
+            if r["src"].startswith("127.0.0.14:") and r["dst"].startswith("127.0.0.2:"):
+                by_day[int(r["t"] // DAY)] += len(r["to"]) + len(r["refused"])
+        whole = [by_day[day] for day in range(int(begun // DAY) + 1, int(over // DAY))]
+        print("RCPTs of the warming source to google by day: %s (cap %d), on whole days without the blocked one: %s" % (
+            sorted(by_day.items()), CAP, whole))
+        self.assertTrue(whole)
+        self.assertLessEqual(max(by_day.values()), CAP)
+        self.assertGreater(max(whole), CAP / 2, "it was asked for all that it may take")
 
     def check_rates(self, records, begun, over):
         """What arrived at google from each: never faster than its rate, and those that took the load over at all of it."""
@@ -156,6 +187,7 @@ class Cascade(Scenario):
         for source in ("127.0.0.11", "127.0.0.13", "127.0.0.14"):
             # One more for the window's edge, one for what the sink's clock shifts.
             self.assertLessEqual(most[source], 2 * RATE + 2, source)
+        for source in ("127.0.0.11", "127.0.0.13"):
             self.assertGreater(took[source], RATE * 0.5, source)
         self.assertLess(took["127.0.0.12"], 1, "probes alone")
 

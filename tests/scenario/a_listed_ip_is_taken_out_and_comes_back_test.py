@@ -1,5 +1,6 @@
 """Blocklists as Spamhaus speaks: errors, unanswered questions, dead zones and zones that list the world change nothing; a listing is
-confirmed, takes the source out of every pool while the reserve steps in, and ends when it is delisted and probes are accepted."""
+confirmed, takes the source out of every pool while the reserve steps in, and ends when it is delisted and probes are accepted. The same for
+a sending domain, whose mail waits meanwhile."""
 import collections
 import itertools
 import json
@@ -24,9 +25,12 @@ routes:
   - {match: {}, pool: quick}
 health:
   - {rule: listed_critical, rest: 2s, probe_every: 1s, probes: 2}
+  - {rule: domain_listed, rest: 2s, probe_every: 1s, probes: 2}
 """
 ZEN = "zen.spamhaus.org"
-TEST = ["2.0.0.127.%s. 1 A 127.0.0.2" % ZEN, "2.0.0.127.bl.spamcop.net. 1 A 127.0.0.2", "1.0.0.127.bl.spamcop.net. 1 A 127.0.0.2"]
+DBL = "dbl.spamhaus.org"
+TEST = ["2.0.0.127.%s. 1 A 127.0.0.2" % ZEN, "dbltest.com.%s. 1 A 127.0.1.2" % DBL,
+        "2.0.0.127.bl.spamcop.net. 1 A 127.0.0.2", "1.0.0.127.bl.spamcop.net. 1 A 127.0.0.2"]
 OWN = ["11.0.0.127.in-addr.arpa. 1 PTR mta11.shop.example.", "mta11.shop.example. 1 A 127.0.0.11",
        "12.0.0.127.in-addr.arpa. 1 PTR mta99.shop.example.", "mta12.shop.example. 1 A 127.0.0.99",
        "shop.example. 1 TXT \"v=spf1 ip4:127.0.0.11 ip4:127.0.0.13 -all\"", "_dmarc.shop.example. 1 TXT \"v=DMARC1; p=none\""]
@@ -77,6 +81,8 @@ class Listed(Scenario):
         self.assertEqual(self.signal("bl.spamcop.net")[:2], ["warning", ""])
         self.assertIn("lists what nobody lists", self.signal("bl.spamcop.net")[3])
         self.assertIn("self-test", self.signal("b.barracudacentral.org")[4])
+        self.assertEqual(self.signal("psbl.surriel.com")[0], "warning")
+        self.assertIn("does not list its own test: dead", self.signal("psbl.surriel.com")[3])
         self.assertEqual((self.state(), self.sql("select count(*) from sending_constraint")), ("healthy", [["0"]]))
         self.assertEqual(self.sql("select count(*) from reputation_signal where verdict = 'bad' and name like '%.%'"), [["0"]])
         self.trial.change_records(*TEST, *OWN)
@@ -135,6 +141,32 @@ class Listed(Scenario):
         self.assertNotIn("ip-11", self.shares("transactional", 6))
         wait_for(lambda: "ip-11" in self.shares("transactional", 6), "the override to end by itself", 60)
         self.assertIn("moves house", self.sql("select string_agg(request::text, ' ') from audit_log where method = 'OverrideHealth'")[0][0])
+
+
+    def test_5_a_listed_domain_waits_until_it_is_delisted(self):
+        state = lambda: (self.sql("select state from health_state where sender_domain = 'shop.example' and provider = ''") or [["healthy"]])[0][0]
+        self.assertEqual(self.signal(DBL, domain="shop.example")[0], "good")
+        self.trial.change_records(*TEST, *OWN, "shop.example.%s. 1 A 127.0.1.4" % DBL)
+        wait_for(lambda: state() == "suspended", "the suspension", 60)
+        held = wait_for(lambda: [c for c in json.loads(self.trial.local.ctl("constraints", "--json").stdout)["constraints"]
+                                 if c["cause"] == "health"], "the constraint")
+        self.assertEqual([{k: v for k, v in c["scope"].items() if v} for c in held], [{"sender_domain": "shop.example"}])
+        number = itertools.count()
+
+        def waiting():
+            """One more each time: schedulers may hear of the constraint a moment after the table has it."""
+            self.client.submit(submission(MAIL, "d%d@x.d.test" % next(number), stream="transactional"))
+            return int(self.sql("select count(*) from queue_entry")[0][0])
+        wait_for(lambda: waiting() >= 5, "mail of the domain to wait", 30, 0.1)
+        shown = self.trial.local.ctl("reputation").stdout
+        for text in ("domain shop.example", "DBL, phishing", "check.spamhaus.org"):
+            self.assertIn(text, shown)
+        self.assertEqual(state(), "suspended")
+        self.assertGreaterEqual(int(self.sql("select count(*) from queue_entry")[0][0]), 5)
+        self.trial.change_records(*TEST, *OWN)
+        wait_for(lambda: state() != "suspended", "probes", 60)
+        self.trial.wait_empty()
+        self.assertEqual(self.sql("select count(*) from event where kind = 'delivered' and recipient ~ '^d[0-9]+@'"), [[str(next(number))]])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import urllib.request
 
 from scenario import POLICY, Scenario, Trial, unittest, wait_for
 from pki import Authority
-from report_server import LOGIN_PAGE, SNDS_HEAD, ReportServer, legacy_row, snds_row, stat
+from report_server import LOGIN_PAGE, SNDS_HEAD, ReportServer, legacy_row, snds_row, stat, stats
 
 DATA, STATUS = "/links/data.aspx", "/links/ipStatus.aspx"
 STATS = "/v2/domains/%s/domainStats:query"
@@ -112,20 +112,29 @@ class Reports(Scenario):
         self.expect("postmaster", domain=domain, failure="not verified")
         self.server.answers[COMPLIANCE % domain] = json.dumps({"complianceData": {"rowData": [
             {"requirement": "SPF", "status": {"status": "COMPLIANT"}}, {"requirement": "DMARC", "status": {"status": "NEEDS_WORK"}}]}})
-        self.server.answers[STATS % domain] = json.dumps({"domainStats": [
-            stat("spam_rate", 1, 0.002), stat("spam_rate", 2), stat("dmarc", 1, 0.99), stat("spf", 2, 1.0)]})
+        self.server.answers[STATS % domain] = stats(
+            stat("spam_rate", 1, 0.002), stat("spam_rate", 2), stat("dmarc", 1, 0.99), stat("spf", 2, 1.0),
+            stat("rejected", 1, 0.09), stat("rejected_count", 1, 300), stat("rejected_ip_in_rbls", 1, 0.08), stat("rejected", 2),
+            stat("loop_ids", 1, ["spring_shop", "shop"]), stat("loop_ids", 2), stat("loop_0", 1, 0.0139), stat("loop_1", 1, 0.001))
         self.expect("postmaster", domain=domain, failure="", value="3 values, 1 gaps", raw="domainStats")
         self.expect("postmaster spam_rate", domain=domain, verdict="warning", value="0.20 %", detail="of 2026-11-01")
         self.expect("postmaster dmarc", domain=domain, verdict="good", value="99.00 %")
         self.expect("postmaster compliance", domain=domain, verdict="warning", detail="DMARC NEEDS_WORK")
-        body = json.loads(next(b for p, b in reversed(self.server.asked) if p == STATS % domain))
-        self.assertEqual(body["aggregationGranularity"], "DAILY")
+        self.expect("postmaster rejected", domain=domain, verdict="warning", value="9.00 %, 300 messages", detail="ip_in_rbls 8.00 %", raw="rejected")
+        self.expect("postmaster loops", domain=domain, verdict="warning", value="spring_shop 1.39 %", detail="then shop 0.10 %")
+        self.assertEqual(self.signal("postmaster deferred", domain=domain), {}, "no data is no zero")
+        asked = [json.loads(b) for p, b in self.server.asked if p == STATS % domain]
+        self.assertEqual({one["aggregationGranularity"] for one in asked}, {"DAILY"})
+        self.assertIn('feedback_loop_id = "spring_shop"', [m.get("filter") for one in asked for m in one["metricDefinitions"]])
         query = "select state, rule from health_state where sender_domain = '%s' and provider = 'google'" % domain
         wait_for(lambda: self.sql(query) and self.sql(query)[0][0] == "watch", "the domain to be watched")
-        self.assertIn("0.20 %", self.trial.local.ctl("reputation").stdout)
+        shown = self.trial.local.ctl("reputation").stdout
+        for text in ("0.20 %", "ip_in_rbls", "spring_shop 1.39 %"):
+            self.assertIn(text, shown)
         self.server.answers[STATS % domain] = "{}"
         self.expect("postmaster", domain=domain, detail="no zero")
-        self.assertEqual(self.signal("postmaster spam_rate", domain=domain)["value"], "0.20 %")
+        for name, value in (("spam_rate", "0.20 %"), ("rejected", "9.00 %, 300 messages"), ("loops", "spring_shop 1.39 %")):
+            self.assertEqual(self.signal("postmaster " + name, domain=domain)["value"], value)
         self.server.answers[STATS % domain] = (200, "text/html", LOGIN_PAGE)
         self.expect("postmaster", domain=domain, failure="no JSON")
         self.server.tokens.pop("google-refresh")
@@ -141,7 +150,7 @@ class Reports(Scenario):
         self.server.answers["/snds/api/report/status/ip"] = ""
         self.service.start()
         self.expect("snds", "ip-12", verdict="warning", value="YELLOW")
-        self.assertEqual(self.sql("select name, refresh_token from oauth_token"), [["snds", "refresh-two"]])
+        self.assertEqual(self.sql("select name, refresh_token like '%refresh-%' from oauth_token"), [["snds", "f"]])
         self.service.stop()
         self.service.start()
         self.server.answers["/snds/api/report/data"] = SNDS_HEAD + snds_row("127.0.0.12", "YELLOW", traps=5)
@@ -159,7 +168,7 @@ class Reports(Scenario):
         failing = next(line for line in text.splitlines() if line.startswith("sluice_reputation_failing_signals_count"))
         self.assertGreater(int(failing.split()[1]), 0)
         seen = "".join(path.read_text(errors="replace") for path in (self.trial.dir / "log").glob("*.log"))
-        seen += json.dumps(self.sql("select * from reputation_signal")) + json.dumps(self.sql("select * from event_inbox"))
+        seen += json.dumps([self.sql("select * from " + table) for table in ("reputation_signal", "event_inbox", "oauth_token")])
         self.assertIn("reputation_poll_failed", seen)
         for secret in SECRETS:
             self.assertNotIn(secret, seen)

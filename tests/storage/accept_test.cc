@@ -2,12 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <pqxx/transaction>
 #include <thread>
 
 #include "mail/ids.h"
 #include "storage/cluster.h"
 #include "storage/mail.h"
 #include "storage/queue_store.h"
+#include "storage/session.h"
 
 namespace sluice::storage {
 namespace {
@@ -147,6 +149,47 @@ TEST_F(AcceptTest, FindsKeysOfTheEarlierGeneration) {
   EXPECT_EQ(Count("submission_1"), 1);
 }
 
+// A batch that meets a rotation waits for it, and sees what it did: not the generation from before, which comes to be emptied next.
+TEST_F(AcceptTest, ABatchThatMeetsARotationUsesTheNewGeneration) {
+  auto writer = OpenWriter();
+  ASSERT_TRUE(writer->Accept(1, {MakeMessage(1, 5)}).ok());
+  auto rotating = Session::Open(options());
+  ASSERT_TRUE(rotating.ok()) << rotating.status();
+  std::thread meeting;
+  {
+    pqxx::work tx((*rotating)->connection());
+    tx.exec0("truncate submission_1");
+    tx.exec0("update submission_generation set current = 1");
+    meeting = std::thread([&] {
+      const auto result = writer->Accept(1, {MakeMessage(1, 6)});
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(result->outcomes[0].kind, Kind::kAccepted);
+    });
+    while (Count("pg_stat_activity where wait_event_type = 'Lock' and query like '%fresh%'") == 0) {
+    }
+    tx.commit();
+  }
+  meeting.join();
+  EXPECT_EQ(Count("submission_0"), 1);
+  EXPECT_EQ(Count("submission_1"), 1);
+}
+
+// The row that stood in the way goes away before it is read: that key is free, the rest of the batch is stored.
+TEST_F(AcceptTest, AKeyThatIsForgottenMeanwhileIsToldAlone) {
+  auto writer = OpenWriter();
+  ASSERT_TRUE(writer->Accept(1, {MakeMessage(1, 5)}).ok());
+  // As a rotation would, between the statements of this batch and no earlier.
+  Exec(
+      "create function forget() returns trigger language plpgsql as "
+      "$$ begin delete from submission where generation = 0; return null; end $$;"
+      "create trigger forget after insert on accept_batch execute function forget()");
+  const auto result = writer->Accept(1, {MakeMessage(1, 5), MakeMessage(1, 6)});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->outcomes[0].kind, Kind::kForgotten);
+  EXPECT_EQ(result->outcomes[1].kind, Kind::kAccepted);
+  EXPECT_EQ(result->seq, 2);
+}
+
 TEST_F(AcceptTest, KeepsTheAnswerOfAMessageWithoutRecipients) {
   auto writer = OpenWriter();
   AcceptedMessage message = MakeMessage(0, 5);
@@ -215,6 +258,9 @@ TEST_F(AcceptTest, ADeadConnectionMakesTheWriterUseless) {
   Exec(
       "select pg_terminate_backend(pid) from pg_stat_activity"
       " where datname = current_database() and pid <> pg_backend_pid()");
+  while (Count("pg_stat_activity where datname = current_database()") > 1) {
+  }
+  // It has told that it goes: nothing was stored, another may try at once.
   EXPECT_TRUE(absl::IsUnavailable(writer->Accept(1, {MakeMessage()}).status()));
   EXPECT_TRUE(absl::IsUnavailable(writer->Accept(1, {MakeMessage()}).status()));
   EXPECT_EQ(Count("queue_entry"), 1);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "policy/json_answer.h"
 #include "policy/oauth_tokens.h"
+#include "scheduler/control/token_seal.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -53,7 +54,8 @@ absl::StatusOr<std::string> OauthTokenSource::Header() {
 
 absl::StatusOr<std::string> OauthTokenSource::Current(const std::string& seed, const std::string& from_file) {
   ASSIGN_OR_RETURN(const auto stored, store_.Find(options_.name));
-  return stored && stored->seed == seed ? stored->refresh_token : from_file;
+  if (!stored || stored->seed != seed) return from_file;
+  return OpenToken(stored->refresh_token, from_file, options_.name).value_or(from_file);
 }
 
 absl::Status OauthTokenSource::Keep() {
@@ -67,8 +69,9 @@ absl::Status OauthTokenSource::Refresh() {
   access_token_.clear();
   ASSIGN_OR_RETURN(const nlohmann::json credentials, ReadCredentials(options_.credentials_file));
   const auto field = [&](const char* name) { return JsonText(JsonMember(credentials, name), kMostBytes); };
-  const std::string seed = DigestOf(field("refresh_token"));
-  ASSIGN_OR_RETURN(const std::string refresh_token, Current(seed, field("refresh_token")));
+  const std::string from_file = field("refresh_token");
+  const std::string seed = DigestOf(from_file);
+  ASSIGN_OR_RETURN(const std::string refresh_token, Current(seed, from_file));
   std::vector<std::pair<std::string, std::string>> form = {
       {"grant_type", "refresh_token"}, {"client_id", field("client_id")}, {"refresh_token", refresh_token}};
   if (std::string secret = field("client_secret"); !secret.empty()) form.emplace_back("client_secret", std::move(secret));
@@ -85,7 +88,8 @@ absl::Status OauthTokenSource::Refresh() {
   access_token_ = tokens->access_token;
   expires_at_ = clock_.Steady() + std::max<Duration>(tokens->expires_in - kMargin, std::chrono::seconds(1));
   if (tokens->refresh_token.empty() || tokens->refresh_token == refresh_token) return absl::OkStatus();
-  unstored_ = storage::RotatedToken{.seed = seed, .refresh_token = tokens->refresh_token, .rotated_at = clock_.Now()};
+  unstored_ = storage::RotatedToken{
+      .seed = seed, .refresh_token = SealToken(tokens->refresh_token, from_file, options_.name), .rotated_at = clock_.Now()};
   return Keep();
 }
 

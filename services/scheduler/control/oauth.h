@@ -1,6 +1,7 @@
 // Access tokens by a refresh token that may rotate. A person's sign-in is one JSON file of a secret directory, which is only read:
-// client_id, refresh_token, and client_secret where there is one. What the token endpoint gives in exchange is stored with a digest of
-// the file's token, so that the next owner of `control` goes on from it, and a new sign-in in the file is worth more than what is stored.
+// client_id, refresh_token, and client_secret where there is one. What the token endpoint gives in exchange is stored, sealed by the
+// file's token (token_seal.h) and with a digest of it, so that the next owner of `control` goes on from it, and a new sign-in in the file
+// is worth more than what is stored.
 // The store is asked before the endpoint is: where it cannot be reached nothing rotates. Nothing is logged. Not thread-safe.
 #pragma once
 
@@ -32,7 +33,7 @@ class OauthTokenSource {
 
  private:
   absl::Status Refresh();
-  // Of the file whose token has that digest: what was given last in exchange, else the file's own.
+  // Of the file whose token has that digest: what was given last in exchange, else (also where it cannot be opened) the file's own.
   absl::StatusOr<std::string> Current(const std::string& seed, const std::string& from_file);
   absl::Status Keep();
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "base/status.h"
 #include "base/text.h"
-#include "policy/health.h"
+#include "policy/postmaster_summary.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -17,6 +16,7 @@ constexpr auto kDays = std::chrono::hours(24 * 7);     // Asked about …
 constexpr auto kLapse = std::chrono::hours(24 * 14);   // … and remembered.
 constexpr int kMostPages = 20;
 constexpr size_t kDomainsAtOnce = 5;
+constexpr size_t kMostLoops = 50, kLoopsAtOnce = 10, kLoopsShown = 10;  // Of a domain, of a question, of those shown.
 constexpr int kUnauthorized = 401, kForbidden = 403, kNotFound = 404;
 
 // `postmaster spam_rate` of a domain; `postmaster`: of the answer as a whole; without domain: of the round.
@@ -24,10 +24,9 @@ SignalKey Key(const std::string& domain, std::string_view metric) {
   return {.sender_domain = domain, .provider = kProvider, .name = metric.empty() ? std::string(kName) : Cat(kName, " ", metric)};
 }
 
-std::string Percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", share * 100);
-  return text;
+SignalAnswer WithVerdict(const std::vector<HealthRule>& rules, SignalAnswer answer) {
+  if (!answer.word.empty()) answer.verdict = VerdictOf(rules, {.word = answer.word, .amount = answer.amount});
+  return answer;
 }
 
 struct Metric {
@@ -43,11 +42,21 @@ void ReportStats(SignalKeeper& signals, const std::vector<HealthRule>& rules, co
   for (const Metric& metric : kMetrics) {
     const PostmasterValue* latest = LatestPostmasterValue(stats, metric.name);
     if (latest == nullptr) continue;
-    SignalAnswer answer{.word = metric.word, .value = Percent(latest->value), .detail = Cat("of ", latest->date)};
+    SignalAnswer answer{.word = metric.word, .value = SharePercent(latest->value), .detail = Cat("of ", latest->date)};
     answer.amount = std::clamp(metric.is_success ? 1 - latest->value : latest->value, 0.0, 1.0);
-    if (!answer.word.empty()) answer.verdict = VerdictOf(rules, {.word = answer.word, .amount = answer.amount});
-    signals.Report(Key(domain, metric.name), std::move(answer));
+    signals.Report(Key(domain, metric.name), WithVerdict(rules, std::move(answer)));
   }
+}
+
+// The first is what is worst.
+SignalAnswer OfLoops(const std::vector<PostmasterLoop>& loops) {
+  const PostmasterLoop& worst = loops.front();
+  SignalAnswer out{.word = "google_loop_spam_rate", .value = Cat(worst.id, " ", SharePercent(worst.spam_rate)),
+                   .detail = Cat("of ", worst.date), .amount = worst.spam_rate};
+  for (size_t i = 1; i < std::min(loops.size(), kLoopsShown); ++i) {
+    Append(out.detail, i == 1 ? "; then " : ", ", loops[i].id, " ", SharePercent(loops[i].spam_rate));
+  }
+  return out;
 }
 
 }  // namespace
@@ -76,50 +85,94 @@ absl::StatusOr<std::string> PostmasterPoller::Ask(const std::string& path, std::
   return std::move(answer.body);
 }
 
-absl::StatusOr<PostmasterStats> PostmasterPoller::AskStats(const std::string& domain, SignalKeeper& signals, Instant now) {
-  PostmasterStats all;
-  std::string raw;
+absl::StatusOr<PostmasterPoller::Answer> PostmasterPoller::AskStats(const std::string& domain, std::span<const PostmasterMetric> metrics,
+                                                                    Instant now) {
+  Answer all;
   for (int page = 0; page < kMostPages; ++page) {
-    ASSIGN_OR_RETURN(const std::string text,
-                     Ask(Cat("/v2/domains/", domain, "/domainStats:query"), PostmasterQuestion(now - kDays, now, all.next_page_token)));
+    ASSIGN_OR_RETURN(const std::string text, Ask(Cat("/v2/domains/", domain, "/domainStats:query"),
+                                                 PostmasterQuestion(metrics, now - kDays, now, all.stats.next_page_token)));
     ASSIGN_OR_RETURN(PostmasterStats stats, ParsePostmasterStats(text));
-    if (raw.empty()) raw = text;
-    all.values.insert(all.values.end(), stats.values.begin(), stats.values.end());
-    all.gaps += stats.gaps;
-    all.next_page_token = stats.next_page_token;
-    if (all.next_page_token.empty()) break;
+    if (all.raw.empty()) all.raw = text;
+    all.stats.values.insert(all.stats.values.end(), stats.values.begin(), stats.values.end());
+    all.stats.lists.insert(all.stats.lists.end(), stats.lists.begin(), stats.lists.end());
+    all.stats.gaps += stats.gaps;
+    all.stats.next_page_token = stats.next_page_token;
+    if (all.stats.next_page_token.empty()) break;
   }
-  SignalAnswer whole{.value = Cat(all.values.size(), " values, ", all.gaps, " gaps"), .raw = std::move(raw)};
-  if (all.values.empty()) whole.detail = "no data in a week: too little mail to Gmail, which is no zero";
-  signals.Report(Key(domain, ""), std::move(whole));
   return all;
 }
 
-absl::Status PostmasterPoller::AskCompliance(const PolicyDocument& policy, const std::string& domain, SignalKeeper& signals) {
-  ASSIGN_OR_RETURN(const std::string text, Ask(Cat("/v2/domains/", domain, "/complianceStatus"), std::nullopt));
-  ASSIGN_OR_RETURN(const auto unmet, ParsePostmasterCompliance(text));
-  SignalAnswer answer{.value = unmet.empty() ? "compliant" : Cat(unmet.size(), " requirements not met"), .raw = text};
-  for (const PostmasterRequirement& one : unmet) Append(answer.detail, answer.detail.empty() ? "" : ", ", one.name, " ", one.status);
-  if (!unmet.empty()) {
-    answer.word = "google_compliance";
-    answer.verdict = VerdictOf(HealthRulesOf(policy.health), {.word = answer.word});
-  }
-  signals.Report(Key(domain, "compliance"), std::move(answer));
+absl::Status PostmasterPoller::AskRates(const Subject& of) {
+  ASSIGN_OR_RETURN(Answer answer, AskStats(of.domain, PostmasterRates(), of.now));
+  SignalAnswer whole{.value = Cat(answer.stats.values.size(), " values, ", answer.stats.gaps, " gaps"), .raw = std::move(answer.raw)};
+  if (answer.stats.values.empty()) whole.detail = "no data in a week: too little mail to Gmail, which is no zero";
+  of.signals.Report(Key(of.domain, ""), std::move(whole));
+  ReportStats(of.signals, of.rules, of.domain, answer.stats);
   return absl::OkStatus();
 }
 
-absl::Status PostmasterPoller::AskDomain(const PolicyDocument& policy, const std::string& domain, SignalKeeper& signals, Instant now) {
-  const auto stats = AskStats(domain, signals, now);
-  if (absl::IsCancelled(stats.status()) || absl::IsUnauthenticated(stats.status())) return stats.status();
-  if (stats.ok()) {
-    ReportStats(signals, HealthRulesOf(policy.health), domain, *stats);
-  } else {
-    signals.Fail(Key(domain, ""), View(stats.status().message()));
+absl::Status PostmasterPoller::AskErrors(const Subject& of) {
+  ASSIGN_OR_RETURN(const Answer answer, AskStats(of.domain, PostmasterErrors(), of.now));
+  for (const auto& [kind, word] : {std::pair("rejected", "google_rejects"), std::pair("deferred", "")}) {
+    const auto day = LatestPostmasterErrors(answer.stats, kind);
+    if (!day) continue;
+    SignalAnswer told{.word = word, .value = SharePercent(day->share), .detail = Cat("of ", day->date), .raw = answer.raw, .amount = day->surely};
+    if (day->count) Append(told.value, ", ", *day->count, " messages");
+    if (!day->reasons.empty()) Append(told.detail, "; ", day->reasons);
+    of.signals.Report(Key(of.domain, kind), WithVerdict(of.rules, std::move(told)));
   }
-  const absl::Status compliance = AskCompliance(policy, domain, signals);
+  return absl::OkStatus();
+}
+
+absl::Status PostmasterPoller::AskLoops(const Subject& of) {
+  ASSIGN_OR_RETURN(const Answer named, AskStats(of.domain, PostmasterLoopIds(), of.now));
+  const std::vector<std::string> ids = PostmasterLoopIdsOf(named.stats, kMostLoops);
+  std::vector<PostmasterLoop> loops;
+  std::string raw;
+  for (size_t at = 0; at < ids.size(); at += kLoopsAtOnce) {
+    const auto asked = std::span(ids).subspan(at, std::min(kLoopsAtOnce, ids.size() - at));
+    ASSIGN_OR_RETURN(const Answer answer, AskStats(of.domain, PostmasterLoopRates(asked), of.now));
+    const auto found = PostmasterLoopsOf(answer.stats, asked);
+    loops.insert(loops.end(), found.begin(), found.end());
+    if (raw.empty()) raw = answer.raw;
+  }
+  if (loops.empty()) return absl::OkStatus();
+  std::stable_sort(loops.begin(), loops.end(), [](const auto& a, const auto& b) { return a.spam_rate > b.spam_rate; });
+  SignalAnswer told = OfLoops(loops);
+  told.raw = std::move(raw);
+  of.signals.Report(Key(of.domain, "loops"), WithVerdict(of.rules, std::move(told)));
+  return absl::OkStatus();
+}
+
+absl::Status PostmasterPoller::AskCompliance(const Subject& of) {
+  ASSIGN_OR_RETURN(const std::string text, Ask(Cat("/v2/domains/", of.domain, "/complianceStatus"), std::nullopt));
+  ASSIGN_OR_RETURN(const auto unmet, ParsePostmasterCompliance(text));
+  SignalAnswer answer{.value = unmet.empty() ? "compliant" : Cat(unmet.size(), " requirements not met"), .raw = text};
+  for (const PostmasterRequirement& one : unmet) Append(answer.detail, answer.detail.empty() ? "" : ", ", one.name, " ", one.status);
+  if (!unmet.empty()) answer.word = "google_compliance";
+  of.signals.Report(Key(of.domain, "compliance"), WithVerdict(of.rules, std::move(answer)));
+  return absl::OkStatus();
+}
+
+absl::Status PostmasterPoller::AskDomain(const Subject& of) {
+  struct Part {
+    absl::Status (PostmasterPoller::*ask)(const Subject&);
+    const char* what;
+  };
+  static constexpr std::array<Part, 3> kParts = {
+      {{&PostmasterPoller::AskRates, ""}, {&PostmasterPoller::AskErrors, "delivery errors: "}, {&PostmasterPoller::AskLoops, "feedback loops: "}}};
+  std::string failure;
+  for (const Part& part : kParts) {
+    const absl::Status status = (this->*part.ask)(of);
+    if (absl::IsCancelled(status) || absl::IsUnauthenticated(status)) return status;
+    if (!status.ok() && failure.empty()) failure = Cat(part.what, View(status.message()));
+    if (absl::IsPermissionDenied(status)) break;  // Nor would the others be answered.
+  }
+  if (!failure.empty()) of.signals.Fail(Key(of.domain, ""), failure);
+  const absl::Status compliance = AskCompliance(of);
   if (absl::IsCancelled(compliance) || absl::IsUnauthenticated(compliance)) return compliance;
-  if (!compliance.ok()) signals.Fail(Key(domain, "compliance"), View(compliance.message()));
-  ++(stats.ok() && compliance.ok() ? answered_ : refused_);
+  if (!compliance.ok()) of.signals.Fail(Key(of.domain, "compliance"), View(compliance.message()));
+  ++(failure.empty() && compliance.ok() ? answered_ : refused_);
   return absl::OkStatus();
 }
 
@@ -143,8 +196,9 @@ void PostmasterPoller::Poll(const PolicyDocument& policy, SignalKeeper& signals,
     const auto domains = SendingDomains(policy);
     waiting_.assign(domains.begin(), domains.end());
   }
+  const std::vector<HealthRule> rules = HealthRulesOf(policy.health);
   for (size_t i = 0; i < kDomainsAtOnce && !waiting_.empty(); ++i) {
-    const absl::Status status = AskDomain(policy, waiting_.front(), signals, now);
+    const absl::Status status = AskDomain({.rules = rules, .domain = waiting_.front(), .signals = signals, .now = now});
     if (absl::IsCancelled(status)) return;
     waiting_.pop_front();
     if (status.ok()) continue;

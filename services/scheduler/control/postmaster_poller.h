@@ -1,10 +1,13 @@
-// Google Postmaster Tools v2: spam rate, authentication, TLS and compliance of each sending domain, as Gmail sees them.
+// Google Postmaster Tools v2: spam rate, authentication, TLS, delivery errors, feedback loops and compliance of each sending domain, as
+// Gmail sees them. The parts of a domain fail one by one.
 #pragma once
 
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "policy/health.h"
 #include "policy/postmaster_stats.h"
 #include "scheduler/control/oauth.h"
 #include "scheduler/control/poll_schedule.h"
@@ -28,9 +31,24 @@ class PostmasterPoller final : public Poller {
 
  private:
   absl::StatusOr<std::string> Ask(const std::string& path, std::optional<std::string> body);
-  absl::Status AskDomain(const PolicyDocument& policy, const std::string& domain, SignalKeeper& signals, Instant now);
-  absl::StatusOr<PostmasterStats> AskStats(const std::string& domain, SignalKeeper& signals, Instant now);
-  absl::Status AskCompliance(const PolicyDocument& policy, const std::string& domain, SignalKeeper& signals);
+  // Values of all pages, and the text of the first.
+  struct Answer {
+    PostmasterStats stats = {};
+    std::string raw = {};
+  };
+  absl::StatusOr<Answer> AskStats(const std::string& domain, std::span<const PostmasterMetric> metrics, Instant now);
+  // Each reports what it learns.
+  struct Subject {
+    const std::vector<HealthRule>& rules;
+    const std::string& domain;
+    SignalKeeper& signals;
+    Instant now;
+  };
+  absl::Status AskRates(const Subject& of);
+  absl::Status AskErrors(const Subject& of);
+  absl::Status AskLoops(const Subject& of);
+  absl::Status AskCompliance(const Subject& of);
+  absl::Status AskDomain(const Subject& of);
   void EndRound(SignalKeeper& signals, Instant now);
 
   const PostmasterOptions options_;

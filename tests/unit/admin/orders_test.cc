@@ -216,6 +216,13 @@ TEST(KeyAdminTest, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(rig.key_store.keys, IsEmpty());
 }
 
+TEST(KeyAdminTest, AKeyMayBeForTheEventsOfAll) {
+  Rig rig;
+  const auto created = rig.keys.Create({"*", "", "ada"});
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(rig.key_store.keys.at(created->key.id).tenant, "*");
+}
+
 TEST(KeyAdminTest, LimitsAreSetReplacedAndRecorded) {
   Rig rig;
   const auto created = rig.keys.Create({"shop", "", "ada", {.messages_per_second = 5}});

@@ -89,6 +89,19 @@ TEST(DirectoryTest, FindsTheTenantOfAKey) {
   EXPECT_EQ(directory->FindTenant(HashSecret("old")), nullptr) << "revoked";
 }
 
+TEST(DirectoryTest, AKeyForAllEventsIsNoTenantsAndSubmitsNothing) {
+  PolicyDocument policy;
+  policy.tenants = {{.name = "shop"}};
+  std::vector<storage::ApiKey> keys = {Key("secret", "shop"), Key("eye", "*"), Key("old eye", "*")};
+  keys[2].revoked_at = FromMicros(1);
+  const auto directory = MakeDirectory(7, policy, keys);
+  EXPECT_TRUE(directory->ReadsAll(HashSecret("eye")));
+  EXPECT_EQ(directory->FindTenant(HashSecret("eye")), nullptr);
+  EXPECT_FALSE(directory->ReadsAll(HashSecret("secret")));
+  EXPECT_FALSE(directory->ReadsAll(HashSecret("old eye")));
+  EXPECT_FALSE(directory->ReadsAll(HashSecret("guess")));
+}
+
 TEST(DirectoryTest, KeepsWhatSubmissionsAreCheckedAgainst) {
   PolicyDocument policy;
   policy.streams = {{.name = "alerts", .priority = Priority::kHigh}};

@@ -4,6 +4,7 @@
 
 #include "policy/oauth_tokens.h"
 #include "policy/postmaster_stats.h"
+#include "policy/postmaster_summary.h"
 #include "policy/snds_report.h"
 
 namespace sluice {
@@ -93,7 +94,9 @@ TEST(PostmasterStatsTest, ValuesOfEveryKindAreReadAndAGapIsNoZero) {
           {"metric":"errors","date":{"year":2026,"month":11,"day":1},"value":{"intValue":"17"}},
           {"metric":"ids","value":{"stringList":{"values":["a"]}}}],"nextPageToken":"more"})");
   ASSERT_TRUE(stats.ok()) << stats.status();
-  EXPECT_EQ(stats->gaps, 2);
+  EXPECT_EQ(stats->gaps, 1);
+  ASSERT_THAT(stats->lists, SizeIs(1));
+  EXPECT_THAT(stats->lists[0].texts, ::testing::ElementsAre("a"));
   EXPECT_EQ(stats->next_page_token, "more");
   const PostmasterValue* latest = LatestPostmasterValue(*stats, "spam_rate");
   ASSERT_NE(latest, nullptr);
@@ -113,11 +116,65 @@ TEST(PostmasterStatsTest, WhatIsNoAnswerIsAnError) {
 
 TEST(PostmasterStatsTest, TheQuestionIsTheDocumentedOne) {
   const Instant day = FromMicros(1'793'491'200'000'000);  // 2026-11-01.
-  const std::string question = PostmasterQuestion(day, day + std::chrono::hours(24 * 6), "");
+  const std::string question = PostmasterQuestion(PostmasterRates(), day, day + std::chrono::hours(24 * 6), "");
   for (const char* part : {R"("standardMetric":"SPAM_RATE")", R"("filter":"auth_type = \"spf\"")", R"("start":{"day":1,"month":11,"year":2026})",
                            R"("end":{"day":7,"month":11,"year":2026})", R"("aggregationGranularity":"DAILY")", R"("pageSize":200)"}) {
     EXPECT_THAT(question, HasSubstr(part));
   }
+}
+
+TEST(PostmasterStatsTest, ErrorsAreAskedByTypeAndReasonAndLoopsById) {
+  const std::string errors = PostmasterQuestion(PostmasterErrors(), FromMicros(0), FromMicros(0), "next");
+  for (const char* part : {R"({"baseMetric":{"standardMetric":"DELIVERY_ERROR_RATE"},"filter":"error_type = \"reject\"","name":"rejected"})",
+                           R"({"baseMetric":{"standardMetric":"DELIVERY_ERROR_COUNT"},"filter":"error_type = \"temp_fail\"","name":"deferred_count"})",
+                           R"("filter":"error_type = \"reject\" AND error_reason = \"ip_in_rbls\"","name":"rejected_ip_in_rbls")",
+                           R"("pageToken":"next")"}) {
+    EXPECT_THAT(errors, HasSubstr(part));
+  }
+  EXPECT_THAT(PostmasterQuestion(PostmasterLoopIds(), FromMicros(0), FromMicros(0), ""), HasSubstr(R"("standardMetric":"FEEDBACK_LOOP_ID")"));
+  const std::vector<std::string> ids = {"shop_107"};
+  EXPECT_THAT(PostmasterQuestion(PostmasterLoopRates(ids), FromMicros(0), FromMicros(0), ""),
+              HasSubstr(R"({"baseMetric":{"standardMetric":"FEEDBACK_LOOP_SPAM_RATE"},"filter":"feedback_loop_id = \"shop_107\"","name":"loop_0"})"));
+}
+
+PostmasterStats Errors(std::vector<PostmasterValue> values) { return {.values = std::move(values)}; }
+
+TEST(PostmasterSummaryTest, ErrorsOfTheLatestDayWithWhatTheirNumberAllowsToSay) {
+  EXPECT_EQ(LatestPostmasterErrors(Errors({}), "rejected"), std::nullopt) << "no data is no zero";
+  const auto day = LatestPostmasterErrors(Errors({{"rejected", "2026-11-01", 0.5}, {"rejected", "2026-11-02", 0.06}, {"rejected_count", "2026-11-02", 120},
+                                                  {"rejected_count", "2026-11-01", 7}, {"rejected_other", "2026-11-02", 0.01},
+                                                  {"rejected_ip_in_rbls", "2026-11-02", 0.05}, {"rejected_spammy_content", "2026-11-01", 0.5},
+                                                  {"rejected_bad_attachment", "2026-11-02", 0}, {"deferred", "2026-11-03", 0.1}}),
+                                          "rejected");
+  ASSERT_TRUE(day.has_value());
+  EXPECT_EQ(day->date, "2026-11-02");
+  EXPECT_EQ(day->count, 120);
+  EXPECT_EQ(day->reasons, "ip_in_rbls 5.00 %, other 1.00 %");
+  EXPECT_NEAR(day->surely, 0.052, 0.001) << "of 2,000";
+  for (const auto& few : {Errors({{"rejected", "", 1.0}, {"rejected_count", "", 3}}), Errors({{"rejected", "", 1.0}}),
+                          Errors({{"rejected", "", 1.0}, {"rejected_count", "", 1e300}}), Errors({{"rejected", "", 1e-300}, {"rejected_count", "", 50}}),
+                          Errors({{"rejected", "", 0.0}, {"rejected_count", "", 50}})}) {
+    EXPECT_EQ(LatestPostmasterErrors(few, "rejected")->surely, 0);
+  }
+  EXPECT_EQ(LatestPostmasterErrors(Errors({{"rejected", "", 17.0}}), "rejected"), std::nullopt) << "that is no share";
+}
+
+TEST(PostmasterSummaryTest, LoopsAreNamedOnceTheLatestFirstAndNoneThatWouldEndTheFilter) {
+  const auto stats = ParsePostmasterStats(
+      R"({"domainStats":[{"metric":"loop_ids","date":{"year":2026,"month":11,"day":1},"value":{"stringList":{"values":["old","both",7]}}},
+          {"metric":"loop_ids","date":{"year":2026,"month":11,"day":2},"value":{"stringList":{"values":["both","new","a\" OR \"b","a b","\u00e4"]}}},
+          {"metric":"loop_ids","date":{"year":2026,"month":11,"day":3},"value":{"stringList":{}}},
+          {"metric":"loop_ids","date":{"year":2026,"month":11,"day":4}}]})");
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_EQ(stats->gaps, 2);
+  EXPECT_THAT(PostmasterLoopIdsOf(*stats, 50), ::testing::ElementsAre("both", "new", "old"));
+  EXPECT_THAT(PostmasterLoopIdsOf(*stats, 2), SizeIs(2));
+  const std::vector<std::string> ids = {"both", "new", "old", "none"};
+  const auto loops = PostmasterLoopsOf(Errors({{"loop_0", "2026-11-01", 0.02}, {"loop_0", "2026-11-02", 0.001}, {"loop_2", "2026-11-01", 0.0139},
+                                               {"loop_1", "2026-11-01", -1}, {"loop_9", "2026-11-01", 0.5}}), ids);
+  ASSERT_THAT(loops, SizeIs(2));
+  EXPECT_EQ(loops[0].id, "old");
+  EXPECT_DOUBLE_EQ(loops[1].spam_rate, 0.001);
 }
 
 TEST(PostmasterStatsTest, UnmetRequirementsAreFoundWhereverTheyStand) {

@@ -79,6 +79,28 @@ TEST_F(CoreFairnessTest, WhatIsReportedAndNotSettledTakesCreditAndLeavesSomeForT
   EXPECT_GT(ReleasedByTenant()["bulk"], bulk) << "settled: there is room again";
 }
 
+// A long transaction beside it is what high-priority mail waits for at its own commit.
+TEST_F(CoreFairnessTest, SettlementsAreShortWhileHighPriorityMailComes) {
+  const auto settles = [&] {
+    for (int i = 0; i < 5; ++i) HandOff("bulk", 100, "d" + std::to_string(i) + ".test");
+    rig.Run();
+    ReportAllBut("");
+    do {
+      rig.core.Turn();
+    } while (rig.TakeInbox());
+    const size_t first = rig.world.settling.size();
+    rig.Run();
+    return first;
+  };
+  EXPECT_GT(settles(), CoreOptions().settle_batch_beside_high);
+  HandedBatch urgent = rig.Batch(seq++, next++, 1, "d1.test");
+  urgent.messages[0].priority = kHighPriority;
+  rig.HandOff(std::move(urgent));
+  EXPECT_EQ(settles(), CoreOptions().settle_batch_beside_high);
+  rig.Pass(std::chrono::seconds(2), {"egress-1"});
+  EXPECT_GT(settles(), CoreOptions().settle_batch_beside_high);
+}
+
 // An egress that connects anew keeps its reports for whoever owns their shards now: nothing of them counts twice or for ever.
 TEST_F(CoreFairnessTest, AnEgressThatConnectsAnewHasItsWholeCredit) {
   for (int i = 0; i < 60; ++i) HandOff("bulk", 100, "d" + std::to_string(i) + ".test");

@@ -8,8 +8,10 @@
 #include <fstream>
 
 #include "../storage/fake_reputation_stores.h"
+#include "base/base64.h"
 #include "scheduler/control/postmaster_poller.h"
 #include "scheduler/control/snds_poller.h"
+#include "scheduler/control/token_seal.h"
 
 namespace sluice::scheduler {
 namespace {
@@ -184,6 +186,12 @@ struct ByToken : World {
     }
     return "";
   }
+  // What is stored, to who has the file's token.
+  std::string Stored(const char* from_file) const {
+    const std::string& sealed = tokens.rows.at("snds").refresh_token;
+    EXPECT_THAT(sealed, Not(HasSubstr("ref"))) << "it is sealed";
+    return OpenToken(sealed, from_file, "snds").value_or("");
+  }
   std::string file = File("credentials", R"({"client_id":"me & you","refresh_token":"ref1"})");
   SndsPoller poller{{.url = "https://snds.test"}, Tokens(), Ask()};
 };
@@ -195,13 +203,13 @@ TEST(OauthTokenSourceTest, ATokenThatRotatesIsStoredAndNothingElseHasIt) {
   EXPECT_EQ(world.asked[0].body, "grant_type=refresh_token&client_id=me%20%26%20you&refresh_token=ref1&scope=x%20y");
   EXPECT_THAT(world.asked[1].headers, ::testing::Contains("Authorization: Bearer acc1"));
   EXPECT_EQ(world.Count("/token"), 1u) << "one access token for both reports";
-  EXPECT_EQ(world.tokens.rows.at("snds").refresh_token, "ref2");
+  EXPECT_EQ(world.Stored("ref1"), "ref2");
   EXPECT_THAT(world.tokens.rows.at("snds").seed, Not(HasSubstr("ref1")));
   world.answers["/token"] = Ok(R"({"access_token":"acc2","expires_in":3600})");
   world.clock.Advance(hours(7));
   world.Poll(world.poller);
   EXPECT_EQ(world.Sent(), "ref2");
-  EXPECT_EQ(world.tokens.rows.at("snds").refresh_token, "ref2") << "none was given: the old one stays";
+  EXPECT_EQ(world.Stored("ref1"), "ref2") << "none was given: the old one stays";
   for (const auto& [key, row] : world.store.rows) EXPECT_THAT(row.value + row.detail + row.raw + row.failure, Not(HasSubstr("ref")));
   EXPECT_THAT(world.log_text.Text(), Not(HasSubstr("ref1")));
 }
@@ -216,6 +224,35 @@ TEST(OauthTokenSourceTest, WhoTakesControlOverGoesOnFromItAndANewSignInIsWorthMo
   next->Forget();
   ASSERT_TRUE(next->Header().ok());
   EXPECT_EQ(world.Sent(), "new1");
+}
+
+TEST(OauthTokenSourceTest, WhatCannotBeOpenedIsWorthNoMoreThanTheFile) {
+  ByToken world;
+  world.Poll(world.poller);
+  for (const char* stored : {"", "ref2", "bm8gc2VhbCBhdCBhbGwgaGVyZSwganVzdCBzb21lIGJ5dGVz"}) {
+    world.tokens.rows.at("snds").refresh_token = stored;
+    ASSERT_TRUE(world.Tokens()->Header().ok());
+    EXPECT_EQ(world.Sent(), "ref1") << stored;
+  }
+}
+
+TEST(TokenSealTest, OpensForTheSameSecretAndNameAlone) {
+  const std::string token(2'000, 't');
+  const std::string sealed = SealToken(token, "secret", "snds");
+  EXPECT_EQ(*OpenToken(sealed, "secret", "snds"), token);
+  EXPECT_EQ(*OpenToken(SealToken("", "secret", "snds"), "secret", "snds"), "");
+  EXPECT_NE(SealToken(token, "secret", "snds"), sealed) << "another nonce";
+  EXPECT_TRUE(absl::IsDataLoss(OpenToken(sealed, "Secret", "snds").status()));
+  EXPECT_TRUE(absl::IsDataLoss(OpenToken(sealed, "secret", "postmaster").status()));
+  std::string bytes = *DecodeBase64(sealed);
+  for (const size_t at : {size_t{0}, size_t{12}, bytes.size() - 1}) {
+    std::string changed = bytes;
+    changed[at] ^= 1;
+    EXPECT_TRUE(absl::IsDataLoss(OpenToken(EncodeBase64(changed), "secret", "snds").status())) << at;
+  }
+  for (const std::string& none : {std::string(), std::string("clear text"), EncodeBase64(bytes.substr(0, 27)), EncodeBase64(std::string(70'000, 'x'))}) {
+    EXPECT_TRUE(absl::IsDataLoss(OpenToken(none, "secret", "snds").status()));
+  }
 }
 
 TEST(OauthTokenSourceTest, ARefusedRefreshTokenAsksForAPersonAndNamesNoSecret) {
@@ -245,7 +282,7 @@ TEST(OauthTokenSourceTest, WithoutTheStoreNothingRotatesAndWhatHasRotatedIsKeptU
   EXPECT_THAT(world.tokens.rows, IsEmpty());
   world.tokens.put_failure = absl::OkStatus();
   ASSERT_TRUE(tokens->Header().ok());
-  EXPECT_EQ(world.tokens.rows.at("snds").refresh_token, "ref2");
+  EXPECT_EQ(world.Stored("ref1"), "ref2");
   EXPECT_EQ(world.asked.size(), 1u) << "the access token is still good";
 }
 
@@ -301,6 +338,64 @@ TEST(PostmasterPollerTest, TheLatestDayWithAValueCountsAndAGapIsNoZero) {
   EXPECT_EQ(world.Google("postmaster spam_rate").word, "");
 }
 
+TEST(PostmasterPollerTest, ErrorsAndLoopsAreShownAndJudgedByWhatTheirNumbersAllow) {
+  AtGoogle world;
+  std::string rows;
+  for (const auto& [metric, value] : {std::pair("rejected", Value(0.09)), std::pair("rejected_count", std::string(R"(,"value":{"intValue":"300"})")),
+                                      std::pair("rejected_low_ip_reputation", Value(0.08)), std::pair("deferred", Value(0.2)),
+                                      std::pair("loop_ids", std::string(R"(,"value":{"stringList":{"values":["shop_7","shop_8"]}})")),
+                                      std::pair("loop_0", Value(0.0139)), std::pair("loop_1", Value(0.001))}) {
+    rows += (rows.empty() ? "" : ",") + Row(metric, 3, value);
+  }
+  world.stats() = Ok(R"({"domainStats":[)" + rows + "]}");
+  world.Poll(world.poller);
+  EXPECT_EQ(world.Google("postmaster rejected").value, "9.00 %, 300 messages");
+  EXPECT_EQ(world.Google("postmaster rejected").detail, "of 2026-11-03; low_ip_reputation 8.00 %");
+  EXPECT_EQ(world.Google("postmaster rejected").verdict, "warning");
+  EXPECT_THAT(world.Google("postmaster rejected").raw, HasSubstr("rejected_count"));
+  EXPECT_EQ(world.Google("postmaster deferred").value, "20.00 %");
+  EXPECT_EQ(world.Google("postmaster deferred").word, "") << "it is only shown";
+  EXPECT_EQ(world.Google("postmaster loops").value, "shop_7 1.39 %");
+  EXPECT_EQ(world.Google("postmaster loops").detail, "of 2026-11-03; then shop_8 0.10 %");
+  EXPECT_EQ(world.Google("postmaster loops").word, "google_loop_spam_rate");
+  EXPECT_THAT(*world.asked[4].body, HasSubstr(R"(feedback_loop_id = \"shop_8\")"));
+  EXPECT_EQ(world.Count("domainStats"), 4u);
+  world.stats() = Ok("{}");
+  world.clock.Advance(hours(27));
+  world.Poll(world.poller);
+  EXPECT_EQ(world.Google("postmaster loops").value, "shop_7 1.39 %") << "no data is no zero";
+  EXPECT_EQ(world.Google("postmaster rejected").word, "google_rejects");
+  world.clock.Advance(hours(24 * 15));
+  world.Poll(world.poller);
+  EXPECT_THAT(world.signals.Opinions(), IsEmpty());
+}
+
+TEST(PostmasterPollerTest, APartThatFailsTakesNothingFromTheOthers) {
+  AtGoogle world;
+  const auto fails_for = [&world](const char* part) {
+    return PostmasterPoller({.url = "https://google.test"},
+                            std::make_unique<OauthTokenSource>(
+                                OauthOptions{.name = "p", .credentials_file = world.file, .token_url = "https://login.test/token"}, world.tokens,
+                                world.Ask(), world.clock),
+                            [&world, part](const HttpQuestion& question) {
+                              if (question.body && question.body->find(part) != std::string::npos) return Code(400, "bad metric");
+                              return world.Ask()(question);
+                            });
+  };
+  world.stats() = Ok(R"({"domainStats":[)" + Row("spam_rate", 1, Value(0.002)) + "," + Row("rejected", 1, Value(0.1)) + "]}");
+  PostmasterPoller without_errors = fails_for("DELIVERY_ERROR_RATE");
+  world.Poll(without_errors);
+  EXPECT_EQ(world.Google("postmaster spam_rate").value, "0.20 %");
+  EXPECT_THAT(world.Google("postmaster").failure, HasSubstr("delivery errors: "));
+  EXPECT_EQ(world.Google("postmaster rejected").value, "");
+  PostmasterPoller without_rates = fails_for("\"SPAM_RATE\"");
+  world.clock.Advance(hours(27));
+  world.Poll(without_rates);
+  EXPECT_EQ(world.Google("postmaster rejected").value, "10.00 %");
+  EXPECT_EQ(world.Google("postmaster").failure.find("delivery errors"), std::string::npos);
+  EXPECT_NE(world.Google("postmaster").failure, "");
+}
+
 TEST(PostmasterPollerTest, ADomainThatIsNotVerifiedFailsAlone) {
   AtGoogle world;
   world.policy.tenants[0].sender_domains.push_back("other.example");
@@ -328,19 +423,19 @@ TEST(PostmasterPollerTest, ManyDomainsAreAskedAFewAtATime) {
   for (int i = 0; i < 11; ++i) world.policy.tenants[0].sender_domains.push_back("d" + std::to_string(i) + ".example");
   world.stats() = Ok("{}");
   world.Poll(world.poller);
-  EXPECT_EQ(world.Count("domainStats"), 5u);
+  EXPECT_EQ(world.Count("domainStats"), 5u) << "who is not verified is asked once";
   world.Poll(world.poller);
   world.Poll(world.poller);
-  EXPECT_EQ(world.Count("domainStats"), 12u);
+  EXPECT_EQ(world.Count("domainStats"), 14u);
   world.Poll(world.poller);
-  EXPECT_EQ(world.Count("domainStats"), 12u) << "the round is over";
+  EXPECT_EQ(world.Count("domainStats"), 14u) << "the round is over";
 }
 
 TEST(PostmasterPollerTest, PagesAreFollowedToAnEnd) {
   AtGoogle world;
   world.stats() = Ok(R"({"domainStats":[)" + Row("spam_rate", 1, Value(0.0)) + R"(],"nextPageToken":"more"})");
   world.Poll(world.poller);
-  EXPECT_EQ(world.Count("domainStats"), 20u) << "a server that always has more does not hold us";
+  EXPECT_EQ(world.Count("domainStats"), 60u) << "a server that always has more does not hold us";
   EXPECT_THAT(*world.asked[2].body, HasSubstr(R"("pageToken":"more")"));
 }
 
