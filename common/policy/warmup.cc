@@ -14,10 +14,9 @@ constexpr double kLikely = 1.0;    // For good news.
 constexpr int kRegressBy = 2;
 constexpr int kRestartWarm = 3;
 constexpr int64_t kLongestIdle = 30;
-constexpr auto kRepeatWithin = std::chrono::hours(24 * 7);
 constexpr auto kSlowEvery = std::chrono::hours(1);
-constexpr std::array<Duration, 4> kSuspensions = {std::chrono::hours(4), std::chrono::hours(8), std::chrono::hours(24),
-                                                  std::chrono::hours(72)};
+// Where suspensions begin; they grow from there.
+constexpr auto kShort = std::chrono::hours(4), kLong = std::chrono::hours(24);
 constexpr int64_t kGuardFrom = 1'000;  // A peak below says nothing about jumps.
 constexpr double kGuardShare = 0.2;
 
@@ -67,9 +66,9 @@ struct Verdict {
   std::string_view why;
 };
 
-// Something that began after the last time that it sent back or suspended.
+// Something that began after the last time that it sent back or suspended, or that a person overruled it.
 bool IsNews(const WarmupOpinion& others, const WarmupState& state) {
-  return others.since > std::max(state.suspended_at, state.slowed_at);
+  return others.since > std::max({state.suspended_at, state.slowed_at, state.resumed_at});
 }
 
 Verdict Worst(const Sample& sample, std::string_view provider, const WarmupState& state, const WarmupOpinion& others,
@@ -162,7 +161,7 @@ void Apply(Judgement& out, const WarmupPlan& plan, const WarmupDay& last, Instan
       return;
     case WarmupDecision::kSuspend:
       Regress(out.state, plan, StageCount(plan) + 1);
-      SuspendWarmup(out.state, kSuspensions[2], now);
+      SuspendWarmup(out.state, kLong, now);
       return;
     default:
       if (is_warm) out.decision = WarmupDecision::kNone;
@@ -181,13 +180,24 @@ bool FollowOthers(const WarmupOpinion& others, Instant now, Judgement& out) {
   if (rests) {
     out.decision = WarmupDecision::kSuspend;
     out.state.stage = 1;
-    SuspendWarmup(out.state, std::max(kSuspensions[2], others.pause), now);
+    SuspendWarmup(out.state, std::max<Duration>(kLong, others.pause), now);
+    out.state.until_delisted = others.standing == Standing::kListed;
   } else {
     out.decision = WarmupDecision::kRegress;
     out.state.stage = std::max(1, out.state.stage - others.stages);
     out.state.slowed_at = now;
   }
   return true;
+}
+
+// A suspension that ended with its listing was not served in full: the next is no longer than it was.
+void LetGo(Judgement& out) {
+  out.decision = WarmupDecision::kResume;
+  out.why = "delisted";
+  out.evidence = Cat("nobody lists it any more; it was suspended until ", ToString(*out.state.suspended_until));
+  out.state.suspended_until.reset();
+  out.state.until_delisted = false;
+  --out.state.suspensions;
 }
 
 double Average7(std::span<const WarmupDay> days, int64_t end) {
@@ -227,15 +237,6 @@ int StagesLost(int64_t idle_days) {
   return idle_days >= 8 ? 1 : 0;
 }
 
-void SuspendWarmup(WarmupState& state, Duration first, Instant now) {
-  const bool again = state.suspensions > 0 && now - state.suspended_at < kRepeatWithin;
-  size_t step = again ? static_cast<size_t>(state.suspensions) : 0;
-  while (step < kSuspensions.size() && kSuspensions[step] < first) ++step;
-  state.suspensions = static_cast<int>(step) + 1;
-  state.suspended_at = now;
-  state.suspended_until = step < kSuspensions.size() ? now + kSuspensions[step] : kUntilAPerson;
-}
-
 Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const WarmupState& state, std::span<const WarmupDay> days,
                    const WarmupOpinion& others, int64_t today, Instant now, const WarmupThresholds& thresholds) {
   if (state.phase == WarmupPhase::kCold) return Start(state, today);
@@ -256,19 +257,33 @@ Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const Warm
     if (state.phase == WarmupPhase::kWarm) out.decision = WarmupDecision::kNone;
     return out;
   }
+  while (!days.empty() && days.front().day < state.evidence_day) days = days.subspan(1);
+  if (days.empty()) {
+    out.why = "person";
+    out.evidence = "a person let it go on that day: the next is judged";
+    return out;
+  }
   const Sample sample = SampleOf(days, thresholds);
   const Verdict verdict = Worst(sample, provider, state, others, thresholds);
   out.decision = verdict.decision;
   out.why = verdict.why;
   out.evidence = Evidence(sample.counts, days.back().cap, sample.days, others);
   Apply(out, plan, days.back(), now, thresholds.full);
+  if (out.decision == WarmupDecision::kSuspend) {
+    out.state.evidence_day = today;
+    out.state.until_delisted = out.why == others.why;
+  }
   return out;
 }
 
 Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, const WarmupOpinion& others,
                       Instant now, const WarmupThresholds& t) {
   Judgement out{.decision = WarmupDecision::kNone, .state = state, .why = {}, .evidence = Evidence(recent, {}, 1, {})};
-  if (state.phase == WarmupPhase::kCold || (state.suspended_until && now < *state.suspended_until)) return out;
+  if (state.phase == WarmupPhase::kCold) return out;
+  if (IsSuspended(state, now)) {
+    if (state.until_delisted && others.standing != Standing::kListed && *state.suspended_until != kUntilAPerson) LetGo(out);
+    return out;
+  }
   if (FollowOthers(others, now, out)) return out;
   const auto suspend = [&](std::string_view why, Duration first) {
     out.decision = WarmupDecision::kSuspend;
@@ -279,14 +294,14 @@ Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, cons
     out.evidence = Cat(last_hour.blocked, " replies within the hour refused the address");
     if (out.state.phase == WarmupPhase::kWarm) out.state.phase = WarmupPhase::kRewarming;
     out.state.stage = 1;
-    suspend("blocked", kSuspensions[2]);
+    suspend("blocked", kLong);
     return out;
   }
   if (recent.attempted < t.least_sample) return out;
   const double bounces = WilsonLower(recent.bounced, recent.attempted, kSure);
   const double complaints = WilsonLower(recent.complained, recent.attempted, kSure);
   if (bounces >= t.bounce_stop || complaints >= t.complaint_stop) {
-    suspend(bounces >= t.bounce_stop ? "bounces" : "complaints", kSuspensions[0]);
+    suspend(bounces >= t.bounce_stop ? "bounces" : "complaints", kShort);
   } else if ((bounces >= t.bounce_slow || complaints >= t.complaint_slow) && now - state.slowed_at >= kSlowEvery) {
     out.decision = WarmupDecision::kSlow;
     out.why = bounces >= t.bounce_slow ? "bounces" : "complaints";
@@ -297,7 +312,7 @@ Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, cons
 
 std::optional<int64_t> CapFor(const WarmupPlan& plan, std::string_view provider, const WarmupState& state,
                               std::span<const WarmupDay> days, int64_t today, Instant now) {
-  if (state.phase == WarmupPhase::kCold || (state.suspended_until && now < *state.suspended_until)) return 0;
+  if (state.phase == WarmupPhase::kCold || IsSuspended(state, now)) return 0;
   if (state.phase != WarmupPhase::kWarm) return CapOf(plan, state.stage, provider);
   double peak = 0;
   int64_t best = 0;

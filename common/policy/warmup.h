@@ -9,7 +9,7 @@
 //                                until `suspended_until`       (as warming)
 //
 // Over all states lie `held` (a person's: nothing is judged, the cap stays) and `suspended_until` (no cap at all; endless =
-// a person is needed). A stage rises only when a day opens; it falls at once.
+// a person is needed; one that a listing made ends with it). A stage rises only when a day opens; it falls at once.
 //
 // Small numbers. A rate counts as bad when its Wilson lower bound (99.5 %) is above the threshold, so that one complaint in fifty
 // does not kill. It counts as good when the rate is below the good threshold *and* the upper bound (84 %) is below the bad one, or
@@ -38,10 +38,14 @@ struct WarmupState {
   bool held = false;
   std::optional<int64_t> start_day = {};  // Days since 1970; none = at once.
   std::optional<Instant> suspended_until = {};
+  bool until_delisted = false;  // A listing made the suspension, and ends it if that is sooner.
   int suspensions = 0;  // How far up the ladder of suspensions the last one was; it counts for seven days.
   Instant suspended_at{};
   Instant slowed_at{};  // The fast path halves at most once an hour; also when it last sent back.
   int64_t judged_day = 0, active_day = 0;
+  // What was seen before counts no more: a suspension has answered it, or a person has overruled it.
+  int64_t evidence_day = 0;  // The first day that is judged.
+  Instant resumed_at{};      // By a person.
   friend bool operator==(const WarmupState&, const WarmupState&) = default;
 };
 
@@ -65,7 +69,7 @@ struct WarmupDay {
   bool total_used_up = false;  // The address's total was what stopped it.
 };
 
-enum class WarmupDecision : uint8_t { kNone, kStart, kAdvance, kHold, kRegress, kSuspend, kSlow, kDecay, kGuard };
+enum class WarmupDecision : uint8_t { kNone, kStart, kAdvance, kHold, kRegress, kSuspend, kResume, kSlow, kDecay, kGuard };
 std::string_view ToString(WarmupDecision decision);
 
 struct Judgement {
@@ -94,7 +98,8 @@ Judgement JudgeDay(const WarmupPlan& plan, std::string_view provider, const Warm
                    const WarmupOpinion& others, int64_t today, Instant now, const WarmupThresholds& thresholds = {});
 
 // At least each minute: `recent` is what was counted since the last reaction of this day, `last_hour` within the hour. kNone, kSlow
-// (halve what is left of the day), kRegress or kSuspend. An opinion acts once: one that began before the last reaction has acted.
+// (halve what is left of the day), kRegress, kSuspend or kResume. An opinion acts once: one that began before the last reaction, or
+// before a person resumed, has acted.
 Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, const WarmupCounts& last_hour, const WarmupOpinion& others,
                       Instant now, const WarmupThresholds& thresholds = {});
 
@@ -103,6 +108,7 @@ Judgement JudgeMinute(const WarmupState& state, const WarmupCounts& recent, cons
 std::optional<int64_t> CapFor(const WarmupPlan& plan, std::string_view provider, const WarmupState& state,
                               std::span<const WarmupDay> days, int64_t today, Instant now);
 
+bool IsSuspended(const WarmupState& state, Instant now);
 // Whether mail of this state needs grants.
 bool NeedsGrants(const WarmupState& state);
 // The worst of an address's providers comes first in this order.
@@ -110,6 +116,8 @@ bool IsWorse(const WarmupState& a, const WarmupState& b);
 // Suspends from `now`, for longer when it was suspended within seven days: 4 h, 8 h, 24 h, 72 h, until a person says so.
 // `first` is where this reason begins.
 void SuspendWarmup(WarmupState& state, Duration first, Instant now);
+// A person lets it go on: what was seen until now suspends nobody again. The day of it is not judged, for it is mixed of both.
+void ResumeWarmup(WarmupState& state, int64_t today, Instant now);
 // Stages lost by an idle time of `days` (warmup.md §3.6); -1 = begin again.
 int StagesLost(int64_t idle_days);
 

@@ -105,8 +105,7 @@ struct Controlled {
 
   void OpenDay(const WarmupPlan& plan, const std::string& provider, int64_t today, Instant now) {
     if (state.suspended_until == kUntilAPerson && now - state.suspended_at >= kPersonAfter) {
-      state.suspended_until.reset();
-      state.suspensions = 0;
+      ResumeWarmup(state, today, now);
     }
     state = JudgeDay(plan, provider, state, days, {}, today, now).state;
     WarmupState unsuspended = state;

@@ -38,6 +38,8 @@ std::string_view ToString(WarmupDecision decision) {
       return "regress";
     case WarmupDecision::kSuspend:
       return "suspend";
+    case WarmupDecision::kResume:
+      return "resume";
     case WarmupDecision::kSlow:
       return "slow";
     case WarmupDecision::kDecay:

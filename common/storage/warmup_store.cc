@@ -11,25 +11,27 @@ namespace {
 constexpr const char* kStates = R"sql(
 select address, provider, source, plan, plan_version, phase, stage, held, start_day - date 'epoch', micros(suspended_until),
        suspensions, micros(suspended_at), micros(slowed_at), judged_day - date 'epoch', active_day - date 'epoch', micros(judged_at),
-       decision, why, evidence, lowered, revision
+       decision, why, evidence, lowered, revision, until_delisted, evidence_day - date 'epoch', micros(resumed_at)
 from warmup_state order by source, provider)sql";
 
 // A row that was never stored has revision 0.
 constexpr const char* kWrite = R"sql(
 insert into warmup_state as s
   (address, provider, source, plan, plan_version, phase, stage, held, start_day, suspended_until, suspensions, suspended_at,
-   slowed_at, judged_day, active_day, judged_at, decision, why, evidence, lowered)
+   slowed_at, judged_day, active_day, judged_at, decision, why, evidence, lowered, until_delisted, evidence_day, resumed_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, date 'epoch' + nullif($9::int, -1),
         timestamptz 'epoch' + nullif($10::bigint, -1) * interval '1 microsecond', $11,
         timestamptz 'epoch' + $12::bigint * interval '1 microsecond', timestamptz 'epoch' + $13::bigint * interval '1 microsecond',
         date 'epoch' + $14::int, date 'epoch' + $15::int, timestamptz 'epoch' + $16::bigint * interval '1 microsecond', $17, $18, $19,
-        $20)
+        $20, $22, date 'epoch' + $23::int, timestamptz 'epoch' + $24::bigint * interval '1 microsecond')
 on conflict (address, provider) do update
 set source = excluded.source, plan = excluded.plan, plan_version = excluded.plan_version, phase = excluded.phase,
     stage = excluded.stage, held = excluded.held, start_day = excluded.start_day, suspended_until = excluded.suspended_until,
     suspensions = excluded.suspensions, suspended_at = excluded.suspended_at, slowed_at = excluded.slowed_at,
     judged_day = excluded.judged_day, active_day = excluded.active_day, judged_at = excluded.judged_at,
-    decision = excluded.decision, why = excluded.why, evidence = excluded.evidence, lowered = excluded.lowered, revision = s.revision + 1
+    decision = excluded.decision, why = excluded.why, evidence = excluded.evidence, lowered = excluded.lowered,
+    until_delisted = excluded.until_delisted, evidence_day = excluded.evidence_day, resumed_at = excluded.resumed_at,
+    revision = s.revision + 1
 where s.revision = $21::bigint
 returning 1)sql";
 
@@ -104,11 +106,14 @@ WarmupStateRow StateOf(const pqxx::row& row) {
           .held = BoolOf(row[7]),
           .start_day = MaybeInt(row[8]),
           .suspended_until = MaybeInstantOf(row[9]),
+          .until_delisted = BoolOf(row[21]),
           .suspensions = IntOf<int32_t>(row[10]),
           .suspended_at = InstantOf(row[11]),
           .slowed_at = InstantOf(row[12]),
+          .resumed_at = InstantOf(row[23]),
           .judged_day = IntOf<int64_t>(row[13]),
           .active_day = IntOf<int64_t>(row[14]),
+          .evidence_day = IntOf<int64_t>(row[22]),
           .judged_at = InstantOf(row[15]),
           .decision = StringOf(row[16]),
           .why = StringOf(row[17]),
@@ -139,7 +144,7 @@ absl::StatusOr<bool> WriteState(pqxx::transaction_base& tx, const WarmupStateRow
   return !tx.exec_params(kWrite, s.address, s.provider, s.source, s.plan, s.plan_version, s.phase, s.stage, s.held,
                          s.start_day.value_or(-1), suspended, s.suspensions, ToMicros(s.suspended_at), ToMicros(s.slowed_at),
                          s.judged_day, s.active_day, ToMicros(s.judged_at), s.decision, s.why, s.evidence, s.lowered,
-                         s.revision)
+                         s.revision, s.until_delisted, s.evidence_day, ToMicros(s.resumed_at))
               .empty();
 }
 

@@ -30,9 +30,10 @@ struct WarmupStateRow {
   bool held = false;
   std::optional<int64_t> start_day = {};
   std::optional<Instant> suspended_until = {};
+  bool until_delisted = false;
   int suspensions = 0;
-  Instant suspended_at{}, slowed_at{};
-  int64_t judged_day = 0, active_day = 0;
+  Instant suspended_at{}, slowed_at{}, resumed_at{};
+  int64_t judged_day = 0, active_day = 0, evidence_day = 0;
   Instant judged_at{};
   std::string decision = {}, why = {}, evidence = {};
   int64_t lowered = 0;   // Rises when owners must give up what they drew.

@@ -313,7 +313,7 @@ class App {
     order("start", "Begins on a date, or begins again", WarmupStart)
         ->add_option("--date", warmup_.date, "YYYY-MM-DD; default today (UTC)");
     order("hold", "Keeps the stage, whatever is seen", WarmupHold);
-    order("resume", "Judges again; ends a suspension", WarmupResume);
+    order("resume", "Judges again; ends a suspension and what refusals suspended", WarmupResume);
     order("set-stage", "Upwards from the next day, downwards at once", WarmupSetStage)
         ->add_option("--stage", warmup_.stage, "From 1")
         ->required();

@@ -66,6 +66,21 @@ int Order(const Context& context, const WarmupOptions& options, const char* path
   return kOk;
 }
 
+// What suspends the source beside its warmup: others made it, and others lift it.
+int TellWhatHolds(const Context& context, const std::string& source) {
+  v1::ListConstraintsRequest request;
+  request.mutable_scope()->set_source(source);
+  v1::ListConstraintsResponse response;
+  if (const absl::Status status = AdminClient(context).Call(request, &response); !status.ok()) return Refuse(context, status);
+  for (const v1::Constraint& one : response.constraints()) {
+    if (!one.value().starts_with("suspend")) continue;
+    context.io.err << Printable(Cat("still suspended", one.scope().provider().empty() ? "" : Cat(" at ", one.scope().provider()), ": ",
+                                    one.cause(), one.rule().empty() ? "" : Cat(" ", one.rule()), ", ", one.evidence()))
+                   << "\n";
+  }
+  return kOk;
+}
+
 int OrderState(const Context& context, const WarmupOptions& options, const char* state) {
   v1::WarmupState wanted;
   wanted.set_state(state);
@@ -121,7 +136,10 @@ int WarmupStart(const Context& context, const WarmupOptions& options) {
   return Order(context, options, "start", wanted);
 }
 int WarmupHold(const Context& context, const WarmupOptions& options) { return OrderState(context, options, "held"); }
-int WarmupResume(const Context& context, const WarmupOptions& options) { return OrderState(context, options, "warming"); }
+int WarmupResume(const Context& context, const WarmupOptions& options) {
+  const int code = OrderState(context, options, "warming");
+  return code == kOk && !context.json ? TellWhatHolds(context, options.source) : code;
+}
 int WarmupSkip(const Context& context, const WarmupOptions& options) { return OrderState(context, options, "warm"); }
 int WarmupSetStage(const Context& context, const WarmupOptions& options) {
   v1::WarmupState wanted;

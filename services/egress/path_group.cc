@@ -55,7 +55,16 @@ void PathGroup::Refresh(const BoundSource& source, Instant now) {
     if (const auto rate = book_->AimdRate(facts, now)) aimd_.Seed(PerSecond(*rate), around_.clock.Steady());
   }
   TickAimd();
+  HandOver(now);
   Tighten(now);
+}
+
+void PathGroup::HandOver(Instant now) {
+  for (Reaction& reaction : reactions_) {
+    // By then every scheduler acts on what it has kept.
+    if (reaction.value.suspend && now - reaction.since >= kHandOverAfter && !around_.reactions.IsPending(reaction)) reaction.value.suspend = false;
+  }
+  std::erase_if(reactions_, [](const Reaction& reaction) { return reaction.value == ConstraintValue(); });
 }
 
 ShapingFacts PathGroup::Facts(const BoundSource& source) const {

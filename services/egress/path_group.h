@@ -78,6 +78,7 @@ class PathGroup {
 
  private:
   static constexpr Duration kLookEvery = std::chrono::seconds(1);
+  static constexpr Duration kHandOverAfter = std::chrono::seconds(10);
 
   void PumpWaiting();
   // Tells the schedulers when there is much more or less room than they know.
@@ -85,6 +86,8 @@ class PathGroup {
   ShapingFacts Facts(const BoundSource& source) const;
   // The limits of the book, tightened by what this egress has found out since.
   void Tighten(Instant now);
+  // A suspension that the scheduler has in its table acts there, and ends there: a person may lift it.
+  void HandOver(Instant now);
   void TickAimd();
   // Limits by the rate of aimd_, and has it kept.
   void KeepAimd(double before, std::string_view why);

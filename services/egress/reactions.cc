@@ -1,8 +1,14 @@
 #include "egress/reactions.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::egress {
+namespace {
+
+bool IsSame(const Reaction& a, const Reaction& b) { return a.cause == b.cause && a.rule == b.rule && a.scope == b.scope; }
+
+}  // namespace
 
 void Reactions::SetRules(std::vector<PlacedAutomation> rules) {
   auto compiled = std::make_shared<const AutomationRules>(std::move(rules));
@@ -23,9 +29,7 @@ void Reactions::Add(Reaction reaction) {
 }
 
 void Reactions::AddLocked(Reaction reaction) {
-  std::erase_if(pending_, [&](const auto& item) {
-    return item.second.cause == reaction.cause && item.second.rule == reaction.rule && item.second.scope == reaction.scope;
-  });
+  std::erase_if(pending_, [&](const auto& item) { return IsSame(item.second, reaction); });
   if (pending_.size() >= kMostKept) pending_.erase(pending_.begin());
   pending_.emplace(++last_number_, std::move(reaction));
 }
@@ -42,6 +46,11 @@ std::vector<NumberedReaction> Reactions::After(int64_t number, size_t most) cons
 void Reactions::Kept(int64_t through) {
   const std::lock_guard lock(mutex_);
   pending_.erase(pending_.begin(), pending_.upper_bound(through));
+}
+
+bool Reactions::IsPending(const Reaction& reaction) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(pending_.begin(), pending_.end(), [&](const auto& item) { return IsSame(item.second, reaction); });
 }
 
 bool Reactions::empty() const {

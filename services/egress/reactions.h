@@ -34,6 +34,8 @@ class Reactions {
   // All up to this one are in the scheduler's table.
   void Kept(int64_t through);
   bool empty() const;
+  // One with this cause, rule and scope is not in the scheduler's table yet.
+  bool IsPending(const Reaction& reaction) const;
 
  private:
   void AddLocked(Reaction reaction);

@@ -18,6 +18,20 @@ PacedCap PaceOf(const storage::LedgerPace& row) {
           .stopped_until = row.stopped_until};
 }
 
+// A 200th of what the day is open: a chunk's time, several times over.
+Duration GatherOf(const storage::LedgerPace& row, Duration most) {
+  return std::clamp<Duration>((row.closes_at - row.opens_at) / 200, kBreath, most);
+}
+
+// The first shared time that is not before `at`.
+Instant Together(Instant at, Duration gather) {
+  const int64_t every = gather.count();
+  return FromMicros((ToMicros(at) + every - 1) / every * every);
+}
+
+// What the pace would let others draw now.
+int64_t RoomOf(const storage::LedgerPace& row, Instant now) { return PaceAllows(PaceOf(row), now) - row.used; }
+
 bool IsEmpty(const storage::LedgerCounts& c) {
   return c.returned == 0 && c.attempted == 0 && c.accepted == 0 && c.deferred == 0 && c.throttled == 0 && c.bounced == 0 &&
          c.blocked == 0 && c.complained == 0;
@@ -56,11 +70,27 @@ std::vector<uint16_t> Allowances::Set(const std::vector<WarmingSource>& sources,
     if (is_lowered) lowered.push_back(source.source);
   }
   by_provider_.clear();
+  gone_ = 0;
   for (Account& account : accounts_) {
     account.providers.clear();
-    if (!account.is_ours) GiveUp(account);
+    if (account.is_ours || account.address.empty()) continue;
+    GiveUp(account);
+    ++gone_;
   }
   return lowered;
+}
+
+void Allowances::ForgetGone(const absl::flat_hash_set<uint32_t>& in_flight) {
+  for (uint32_t number = 0; number < accounts_.size(); ++number) {
+    Account& account = accounts_[number];
+    const bool is_asked = asked_at_ && std::find(asked_.begin(), asked_.end(), number) != asked_.end();
+    if (account.is_ours || account.address.empty() || is_asked || in_flight.contains(number)) continue;
+    CountsOf(account, 0);
+    std::erase(by_source_[account.source], number);
+    account = {};
+    free_.push_back(number);
+    --gone_;
+  }
 }
 
 Allowances::Account& Allowances::AccountFor(const WarmingSource& source, std::string_view column) {
@@ -70,8 +100,13 @@ Allowances::Account& Allowances::AccountFor(const WarmingSource& source, std::st
     return accounts_[i].address == source.address && accounts_[i].column == column;
   });
   if (found != mine.end()) return accounts_[*found];
-  mine.push_back(static_cast<uint32_t>(accounts_.size()));
-  Account& account = accounts_.emplace_back();
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(accounts_.size()));
+    accounts_.emplace_back();
+  }
+  mine.push_back(free_.back());
+  Account& account = accounts_[free_.back()];
+  free_.pop_back();
   account.address = source.address;
   account.column = column;
   account.source = source.source;
@@ -183,7 +218,7 @@ void Allowances::Conclude(uint32_t number, int64_t grant_day, const storage::Led
 }
 
 bool Allowances::WantsMore(Account& account, Instant now, Waits waits) {
-  if (account.held > 0 && (now >= account.grant.not_after || now - account.used_at >= kIdle)) GiveUp(account);
+  if (account.held > 0 && (now >= account.grant.not_after || now - account.used_at >= account.idle)) GiveUp(account);
   if (!account.is_ours || !account.is_known || !account.needs_grants || account.is_stopped || now < account.none_until) return false;
   if (account.held * 2 >= account.chunk) return false;
   return account.is_wanted || std::any_of(account.providers.begin(), account.providers.end(),
@@ -196,10 +231,13 @@ std::vector<storage::GrantRequest> Allowances::TakeRequests(Instant now, Waits w
   asked_.clear();
   // Begins at another account each time: where an address's total runs short, the first are served first.
   ask_from_ = (ask_from_ + 1) % accounts_.size();
+  const bool draws_ahead = now >= ahead_at_;
+  if (draws_ahead) ahead_at_ = Together(now + Duration(1), gather_);
   for (size_t i = 0; i < accounts_.size() && requests_.size() < kMostRequests; ++i) {
     const size_t at = (ask_from_ + i) % accounts_.size();
     Account& account = accounts_[at];
     if (!WantsMore(account, now, waits)) continue;
+    if (!draws_ahead && account.held * 4 >= account.chunk) continue;
     account.is_wanted = false;
     asked_.push_back(static_cast<uint32_t>(at));
     requests_.push_back({.address = account.address, .provider = account.column, .wanted = account.chunk - account.held});
@@ -221,7 +259,10 @@ bool Allowances::Receive(Account& account, int64_t wanted, const storage::Grante
   const auto next_total = NextGrantAt(PaceOf(granted.total), day.now);
   // Used up: a cap is not raised within its day, but what others give back is there again.
   account.none_until = next && next_total ? ours(std::max(*next, *next_total)) : now + kAskAgain;
-  if (granted.count < wanted) account.none_until = std::clamp<Instant>(account.none_until, now + kBreath, now + kAskAtLatest);
+  gather_ = GatherOf(granted.provider, kGather);
+  if (granted.count < wanted) {
+    account.none_until = Together(std::clamp<Instant>(account.none_until, now + kBreath, now + kAskAtLatest), gather_);
+  }
   if (granted.count <= 0) return false;
   if (!account.is_ours || account.is_stopped) {
     Return(account, day.day, granted.count);
@@ -231,6 +272,8 @@ bool Allowances::Receive(Account& account, int64_t wanted, const storage::Grante
   const Duration margin = std::min<Duration>(kMargin, (day.ends_at - day.starts_at) / 20);
   account.grant = {.day = day.day, .not_after = ours(day.ends_at) - margin};
   account.held += granted.count;
+  const int64_t room = std::min(RoomOf(granted.provider, day.now), RoomOf(granted.total, day.now));
+  account.idle = account.chunk > 1 && room >= 4 * account.chunk ? kIdleInPlenty : kIdle;
   account.used_at = now;
   return true;
 }

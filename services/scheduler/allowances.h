@@ -5,12 +5,13 @@
 //              │                            └─▶ idle or the day's end: returned to the ledger
 //              └─▶ kNone until the pace allows more, the ledger answers again, or the day changes
 //
-// Draws on demand only: for whoever waits for the answer, and when the pace allows more, for mail that waits for an allowance. A grant
-// that nobody takes goes back within two seconds, so that somebody else may have it.
+// Draws on demand only: for whoever waits for the answer, and when the pace allows more, for mail that waits for an allowance. What is
+// drawn ahead, and what the pace held back, is drawn at times that all accounts share: a statement costs much more than a row of it. A
+// grant that nobody takes goes back within two seconds, so that somebody else may have it; later where the day has plenty.
 //
 // Fails closed: a source that the policy warms up has nothing until control has said where it stands, and nothing while the ledger
 // is silent. A grant belongs to its day: past `not_after` it is void. What became of it is counted on the account it was drawn for,
-// whatever the policy says of its source meanwhile.
+// whatever the policy says of its source meanwhile; an account that no source needs is forgotten when nothing of it is in flight.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "base/clock.h"
 #include "policy/warmup.h"
@@ -61,6 +63,11 @@ class Allowances {
   // The sources that warm up; those left out send freely. Answers the sources whose grants were given up (lowered caps): their mail
   // that was not begun is to be recalled.
   std::vector<uint16_t> Set(const std::vector<WarmingSource>& sources, const storage::LedgerDay& day);
+  // Some account is of no source that Set named.
+  bool HasGone() const { return gone_ > 0; }
+  size_t account_count() const { return accounts_.size(); }  // With those that may come again.
+  // Forgets those, but for the accounts of what is still to be concluded. What they have to tell the ledger is not lost.
+  void ForgetGone(const absl::flat_hash_set<uint32_t>& in_flight);
   bool IsWarming(uint16_t source) const { return source < warming_.size() && warming_[source]; }
 
   // Whether one entry may go by `source` to `provider` (a number and its name).
@@ -95,7 +102,8 @@ class Allowances {
 
  private:
   static constexpr Duration kPatience = std::chrono::milliseconds(200);  // A ledger slower than this stalls nobody.
-  static constexpr Duration kIdle = std::chrono::seconds(1);
+  static constexpr Duration kIdle = std::chrono::seconds(1), kIdleInPlenty = std::chrono::seconds(30);
+  static constexpr Duration kGather = std::chrono::milliseconds(500);
   static constexpr Duration kAskAgain = std::chrono::seconds(1);
   static constexpr Duration kAskAtLatest = std::chrono::minutes(1);  // What others gave back is there before the pace says so.
   static constexpr Duration kRecordEvery = std::chrono::seconds(1);
@@ -116,6 +124,7 @@ class Allowances {
     std::optional<Instant> waiting_since = {};  // Somebody asked and has no answer yet.
     Instant none_until{};
     Instant used_at{};
+    Duration idle = kIdle;  // Unused so long, what is held goes back.
     storage::LedgerCounts counts = {};  // Of counts.day, not yet recorded.
     std::vector<uint32_t> providers = {};
   };
@@ -130,8 +139,10 @@ class Allowances {
   storage::LedgerCounts& CountsOf(Account& account, int64_t day);
 
   static uint64_t Key(uint16_t source, uint32_t provider) { return uint64_t{source} << 32 | provider; }
-  // One for each (source, address, column) there ever was: few, and what is still on its way finds its own.
+  // One for each (source, address, column) that warms up or of which something is in flight; numbers of forgotten ones come again.
   std::deque<Account> accounts_;
+  std::vector<uint32_t> free_;
+  size_t gone_ = 0;  // In use and not ours.
   std::vector<std::vector<uint32_t>> by_source_;  // Indices into accounts_.
   std::vector<bool> warming_;
   absl::flat_hash_map<uint64_t, uint32_t> by_provider_;
@@ -142,6 +153,8 @@ class Allowances {
   std::optional<Instant> asked_at_;
   std::vector<storage::LedgerCounts> ready_counts_;  // Of days that are over.
   bool has_returns_ = false;
+  Duration gather_ = kGather;  // Less on a test's short day.
+  Instant ahead_at_{};         // When the next is drawn ahead.
   Instant recorded_at_{};
   size_t ask_from_ = 0;
 };

@@ -336,6 +336,7 @@ class Core {
   void AskLedger(Instant now);
   void ConcludeGrant(const InFlight& flight, const AttemptReport& report);
   void ReturnGrant(InFlight& flight);
+  void ForgetGoneAllowances();
   // Deferred by a refusal of the warming address, and others may send it: goes at once, once.
   bool MovesOn(const InFlight& flight, const AttemptReport& report) const;
   uint8_t EngagementClass(uint32_t pool, uint8_t engagement) const;

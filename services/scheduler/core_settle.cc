@@ -70,10 +70,13 @@ void Core::OnReport(Session session, const AttemptReport& report) {
   const auto it = in_flight_.find(report.entry_id);
   const bool has_flight = it != in_flight_.end();
   const bool current = has_flight && (it->second.attempt_id == report.attempt_id || it->second.attempt_id == 0);
-  const bool is_final = report.disposition != kDeferred;
+  // A refusal of the warming address says nothing of the recipient: the overflow tries, too.
+  const bool moves_on = current && MovesOn(it->second, report);
+  const bool is_final = report.disposition != kDeferred && !moves_on;
 
   Unsettled item;
   item.settlement = FromReport(report, current ? &it->second : nullptr, now);
+  if (moves_on) item.settlement.kind = KindOf(kDeferred);
   item.settlement.egress = egress.id;
   item.settlement.message_id = report.message_id;
   item.egress = session.egress;
@@ -107,7 +110,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
       if (other.connected()) other.port->SendRecall(0, "", {{.entry_id = report.entry_id}});
     }
     if (current) ConcludeGrant(flight, report);
-    item.moves_on = !is_final && MovesOn(flight, report);
+    item.moves_on = moves_on;
     FinishFlight(report.entry_id, flight);
     in_flight_.erase(report.entry_id);
     if (flight.source != kNoSource) {

@@ -21,7 +21,17 @@ bool IsBlock(std::string_view reply_class) { return reply_class == "block_ip" ||
 
 }  // namespace
 
+void Core::ForgetGoneAllowances() {
+  if (!allowances_.HasGone()) return;
+  absl::flat_hash_set<uint32_t> in_flight;
+  for (const auto& [id, flight] : in_flight_) {
+    if (flight.grant.account != kNoAccount) in_flight.insert(flight.grant.account);
+  }
+  allowances_.ForgetGone(in_flight);
+}
+
 void Core::SetWarmup(std::vector<WarmupBook::View> sources, const storage::LedgerDay& day) {
+  ForgetGoneAllowances();
   const bool is_same = sources == warmup_ && day.day == warmup_day_.day;
   warmup_ = std::move(sources);
   warmup_day_ = day;
@@ -130,7 +140,7 @@ void Core::ConcludeGrant(const InFlight& flight, const AttemptReport& report) {
   if (report.rcpt_sent) {
     counts.attempted = 1;
     counts.accepted = report.disposition == kDelivered ? 1 : 0;
-    counts.bounced = report.disposition == kBounced ? 1 : 0;
+    counts.bounced = report.disposition == kBounced && !MovesOn(flight, report) ? 1 : 0;
     counts.deferred = 1 - counts.accepted - counts.bounced;
     counts.throttled = counts.deferred == 1 && IsThrottle(report.reply_class) ? 1 : 0;
   }
@@ -140,7 +150,7 @@ void Core::ConcludeGrant(const InFlight& flight, const AttemptReport& report) {
 }
 
 bool Core::MovesOn(const InFlight& flight, const AttemptReport& report) const {
-  return flight.grant.day != 0 && IsBlock(report.reply_class) && pools_.overflow(flight.pool) != kNoPool;
+  return flight.grant.day != 0 && report.disposition != kDelivered && IsBlock(report.reply_class) && pools_.overflow(flight.pool) != kNoPool;
 }
 
 uint8_t Core::EngagementClass(uint32_t pool, uint8_t engagement) const {

@@ -309,7 +309,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
                                     .audit = audit,
                                     .clock = clock});
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
-  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), live, audit);
+  WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), *constraints, warmup.events(), live, audit);
   ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson,
                              [&](std::string_view provider) { return warmup_admin.Lacking(provider); }, clock);
   const auto operation_store = storage::MakeOperationStore(pool);

@@ -28,6 +28,7 @@ class WarmupService {
   storage::WarmupLedger& grants() { return *grants_; }  // For the core's draws, which wait for nobody.
   storage::WarmupLedger& ledger() { return *ledger_; }
   storage::WarmupStore& store() { return *store_; }
+  storage::EventInbox& events() { return *events_; }
   WarmupMetrics& metrics() { return metrics_; }
 
  private:

@@ -44,7 +44,8 @@ def main():
         finally:
             subprocess.run([POSTGRES, "down", "--dir", directory], check=True, stdout=subprocess.DEVNULL)
     seconds = result["seconds"]
-    print("%(pairs)d pairs, %(sent)d messages over %(seconds)d s (%(short)d found no grant), %(draws)d draws, %(records)d records" % result)
+    print("%(pairs)d pairs, %(sent)d messages over %(seconds)d s, %(draws)d draws of %(drawn_for)d accounts (waited for %(waited)d times), "
+          "%(records)d records of counts" % result)
     print("client %.2f %% of a core (the account of every message included), server %.2f %%"
           % (100 * result["client_cpu"] / seconds, 100 * server / seconds))
 

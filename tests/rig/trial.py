@@ -193,8 +193,10 @@ class Trial:
         self.sink = Sink(self, self.local.smtp_port, **self.sink_options)
 
     def start(self, policy=POLICY, records=(), sink=None, schedulers=1, egress=None, ingest=None, scheduler=None, dns=(), bound=None):
-        """Everything, with the policy applied and its sources bound (`bound` of them, where not all can be)."""
+        """Everything, with the policy applied and its sources bound (`bound` of them, where not all can be). `scheduler` may be a function
+        of what is prepared, for settings that name it."""
         local = self.prepare(records, sink, dns)
+        scheduler = scheduler(local) if callable(scheduler) else scheduler
         for number in range(schedulers):
             local.scheduler("scheduler" if number == 0 else "scheduler-%d" % (number + 1), **(scheduler or {})).start()
         local.ingest(**(ingest or {})).start()

@@ -15,16 +15,23 @@ class Warmup(Warming):
         self.assertGreater(google, 0)
         self.assertGreater(yahoo, 3 * google)
         self.assertGreater(self.by("127.0.0.11", GOOGLE), 20, "the overflow")
+        for name in ("stage_count", "cap_count", "used_count", "accepted_count", "decisions_total", "overflow_total"):
+            wait_for(lambda: self.metric("sluice_warmup_" + name) > 0, name, 30, 0.2)
 
     def test_2_a_restart_in_mid_day_keeps_the_count(self):
-        self.wait_day(self.this_day() + 1, 0.2)
+        day = self.this_day() + 1
+        self.wait_day(day, 0.2)
         self.feed(self.day * 0.2)
+        sent = self.rcpts()
+        self.assertGreater(sent[day, "127.0.0.13", YAHOO], 0, "something to be kept")
         self.trial.local["scheduler"].kill()
         self.trial.local["scheduler"].start()
         self.feed(self.day * 0.2)
         self.check_caps()
         rows = self.trial.local.sql("select granted - returned, cap from warmup_ledger where cap is not null")
         self.assertTrue(all(int(used) <= int(cap) for used, cap in rows), rows)
+        for host in (GOOGLE, YAHOO):
+            self.assertGreaterEqual(self.used(day, host), sent[day, "127.0.0.13", host], "what was sent before still counts")
 
     def test_3_mail_without_an_overflow_waits_and_says_until_about_when(self):
         self.submit(6, "g.test", stream="letters")
@@ -49,6 +56,15 @@ class Warmup(Warming):
             result = self.ctl(*arguments, check=False)
             self.assertEqual(result.returncode, 1)
             self.assertIn(cure, result.stderr)
+
+    def test_5_in_a_mixed_pool_it_takes_its_share_up_to_its_cap_and_nothing_waits(self):
+        before = len(self.trial.sink.records())
+        self.assertLess(self.feed(6, stream="both"), 5)
+        google, yahoo = ((self.by("127.0.0.11", host, before), self.by("127.0.0.13", host, before)) for host in (GOOGLE, YAHOO))
+        self.assertGreater(google[0], 3 * google[1], "beyond the cap it is the other's")
+        self.assertGreater(yahoo[1], 5)
+        self.assertGreater(yahoo[0], yahoo[1] / 2, "and the other has its own share")
+        self.check_caps()
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ CAPS = {GOOGLE: 5, YAHOO: 60, OTHER: 20}
 # The stage is a person's from the first day on, so that the caps are those of the plan on every day.
 POLICY = """
 tenants:
-  - {name: shop, streams: [marketing, letters], sender_domains: [shop.example]}
+  - {name: shop, streams: [marketing, letters, both], sender_domains: [shop.example]}
 streams:
   - {name: marketing, retry_schedule: quick}
   - {name: letters, retry_schedule: quick}
+  - {name: both, retry_schedule: quick}
 sources:
   - {name: ip-11, address: 127.0.0.11, ehlo: mta11.shop.example}
   - {name: ip-13, address: 127.0.0.13, ehlo: mta13.shop.example, warmup: {plan: flat}}
@@ -25,8 +26,10 @@ pools:
   - {name: warm, members: [{source: ip-11}]}
   - {name: new, members: [{source: ip-13}], overflow: warm}
   - {name: alone, members: [{source: ip-13}]}
+  - {name: mixed, members: [{source: ip-11}, {source: ip-13}]}
 routes:
   - {match: {stream: letters}, pool: alone}
+  - {match: {stream: both}, pool: mixed}
   - {match: {stream: marketing}, pool: new}
 shaping:
   - {match: {}, connection_rate: 100k/s}
@@ -41,11 +44,17 @@ class Warming(Scenario):
     day = DAY
     policy = POLICY
     sink = {}
+    records = RECORDS
+    dns = ()
+
+    @classmethod
+    def scheduler(cls, local):
+        return {"testing": True, "warmup.day": "%ds" % cls.day, "lease": "6s"}
 
     @classmethod
     def setUpClass(cls):
-        cls.options = {"policy": cls.policy, "records": RECORDS, "sink": {"recording": "envelope", "hosts": HOSTS, **cls.sink},
-                       "scheduler": {"testing": True, "warmup.day": "%ds" % cls.day, "lease": "6s"}}
+        cls.options = {"policy": cls.policy, "records": cls.records, "dns": cls.dns, "scheduler": cls.scheduler,
+                       "sink": {"recording": "envelope", "hosts": HOSTS, **cls.sink}}
         super().setUpClass()
         cls.sent = 0
         cls.begins()
@@ -73,12 +82,12 @@ class Warming(Scenario):
         self.client.submit_many(submission(MAIL, "u%d@d%d.%s" % (cls.sent + i, i % 4, domain), stream=stream) for i in range(count))
         cls.sent += count
 
-    def feed(self, seconds, domains=("g.test", "y.test")):
+    def feed(self, seconds, domains=("g.test", "y.test"), stream="marketing"):
         """Steady mail to each; answers how long after the last of it all was gone."""
         end = time.time() + seconds
         while time.time() < end:
             for domain in domains:
-                self.submit(8 // len(domains), domain)
+                self.submit(8 // len(domains), domain, stream)
             gone = time.time() + 0.4
             wait_for(lambda: time.time() >= gone, "the next batch", 5, 0.05)
         before = time.time()
@@ -95,6 +104,13 @@ class Warming(Scenario):
 
     def by(self, source, host, since=0):
         return sum(count for (_, s, h), count in self.rcpts(since).items() if (s, h) == (source, host))
+
+    def used(self, day, host):
+        """Grants of the day drawn and not given back, as the ledger has them."""
+        provider = {GOOGLE: "google", YAHOO: "yahoo", OTHER: "other"}[host]
+        rows = self.trial.local.sql("select granted - returned from warmup_ledger where address = '127.0.0.13' and provider = '%s' and "
+                                    "day = date 'epoch' + %d" % (provider, day))
+        return int(rows[0][0]) if rows else 0
 
     def check_caps(self):
         for (day, source, host), count in self.rcpts().items():

@@ -193,7 +193,8 @@ TEST_F(WarmupLedgerTest, ADayIsThatOfItsZoneAlsoWhenClocksChange) {
 
 WarmupStateRow State(const std::string& provider) {
   return {.address = "192.0.2.1", .provider = provider, .source = "ip-1", .plan = "default", .plan_version = 1, .stage = 3,
-          .start_day = 20'000, .suspended_until = kNow, .judged_day = 19'999, .active_day = 19'998, .why = "clean"};
+          .start_day = 20'000, .suspended_until = kNow, .until_delisted = true, .resumed_at = kNow - std::chrono::hours(1),
+          .judged_day = 19'999, .active_day = 19'998, .evidence_day = 19'997, .why = "clean"};
 }
 
 TEST_F(WarmupLedgerTest, AStateIsWrittenWithItsHistoryAndOnlyOverWhatWasRead) {
@@ -201,12 +202,16 @@ TEST_F(WarmupLedgerTest, AStateIsWrittenWithItsHistoryAndOnlyOverWhatWasRead) {
   const WarmupEventRow event{.at = kNow, .day = 20'000, .source = "ip-1", .address = "192.0.2.1", .provider = "google",
                              .decision = "advance", .why = "clean", .evidence = "accepted 100 of 100", .from_stage = 2, .to_stage = 3,
                              .phase = "warming", .actor = "control"};
-  ASSERT_TRUE(store->Write({{State("google"), event}, {State("yahoo")}}).ok());
+  const absl::Status written = store->Write({{State("google"), event}, {State("yahoo")}});
+  ASSERT_TRUE(written.ok()) << written;
   auto states = *store->States();
   ASSERT_EQ(states.size(), 2u);
   EXPECT_EQ(states[0].start_day, 20'000);
   EXPECT_EQ(states[0].suspended_until, kNow);
   EXPECT_EQ(states[0].active_day, 19'998);
+  EXPECT_EQ(states[0].evidence_day, 19'997);
+  EXPECT_EQ(states[0].resumed_at, kNow - std::chrono::hours(1));
+  EXPECT_TRUE(states[0].until_delisted);
   EXPECT_TRUE(absl::IsAborted(store->Write({{State("google")}}))) << "revision 0 is no longer what stands there";
   states[0].start_day.reset();
   states[0].suspended_until.reset();

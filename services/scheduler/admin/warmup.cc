@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "policy/warmup_plan.h"
 #include "scheduler/admin/warmup_forecast.h"
+#include "scheduler/control/warmup_book.h"
 #include "wire/status.h"
 
 namespace sluice::scheduler {
@@ -47,12 +48,13 @@ absl::StatusOr<Limits> Change(const WarmupOrder& order, const WarmupPlan& plan, 
     case WarmupOrder::Kind::kHold:
       row.held = true;
       return limits;
-    case WarmupOrder::Kind::kResume:
-      row.held = false;
+    case WarmupOrder::Kind::kResume: {
       if (row.suspended_until) limits.stopped_until = Instant();
-      row.suspended_until.reset();
-      row.suspensions = 0;
+      WarmupState state = StateOf(row);
+      ResumeWarmup(state, day.day, day.now);
+      SetState(state, row);
       return limits;
+    }
     case WarmupOrder::Kind::kSkip:
       Become(row, WarmupPhase::kWarm);
       row.stage = StageCount(plan) + 1;
@@ -78,6 +80,7 @@ absl::StatusOr<Limits> Change(const WarmupOrder& order, const WarmupPlan& plan, 
       row.start_day = order.start_day;
       row.held = false;
       row.suspended_until.reset();
+      row.until_delisted = false;
       row.suspensions = 0;
       // Begun already: the day's cap becomes that of its first stage, or nothing until then.
       limits.cap = order.start_day > day.day ? 0 : CapOf(plan, row.stage, row.provider);
@@ -85,6 +88,18 @@ absl::StatusOr<Limits> Change(const WarmupOrder& order, const WarmupPlan& plan, 
       return limits;
   }
   return limits;
+}
+
+// What refusals made of a source as a whole (`source`), or of it at one provider (`column`).
+bool IsSuspendedByRefusal(const Constraint& constraint, const std::string& source) {
+  Scope scope = constraint.scope;
+  scope.provider = scope.site = "";
+  return constraint.cause == ConstraintCause::kAutomation && constraint.value.suspend && scope == Scope{.source = source};
+}
+
+// A suspension of the whole source is not lifted by an order for one provider.
+bool IsMeant(const Scope& scope, const WarmupOrder& order, const WarmupPlan& plan, std::string_view column) {
+  return scope.provider.empty() ? order.provider.empty() : ColumnOf(plan, scope.provider) == column;
 }
 
 constexpr std::string_view kOtherColumn = "other";
@@ -175,6 +190,30 @@ absl::StatusOr<WarmupAnswer> WarmupAdmin::Update(const WarmupOrder& order) {
   return answer;
 }
 
+absl::StatusOr<storage::WarmupChange> WarmupAdmin::ApplyTo(storage::WarmupStateRow row, const WarmupOrder& order, const WarmupPlan& plan,
+                                                           const storage::LedgerDay& day, const std::vector<Constraint>& lifts) {
+  const int before = row.stage;
+  ASSIGN_OR_RETURN(const Limits limits, Change(order, plan, day, row));
+  // The ledger first: it is what stops every scheduler.
+  if (limits.cap || limits.stopped_until) {
+    const Instant stopped = limits.stopped_until.value_or(row.suspended_until.value_or(Instant()));
+    RETURN_IF_ERROR(ledger_.Limit(day.day, row.address, row.provider, limits.cap, stopped));
+  }
+  row.decision = "order";
+  row.why = NameOf(order.kind);
+  row.evidence = order.reason;
+  for (const Constraint& lifted : lifts) {
+    if (IsMeant(lifted.scope, order, plan, row.provider)) Append(row.evidence, row.evidence.empty() ? "" : "; ", "lifts ", lifted.rule, ": ", lifted.evidence);
+  }
+  row.judged_at = day.now;
+  storage::WarmupChange change{.state = row};
+  change.event = storage::WarmupEventRow{.at = day.now, .day = day.day, .source = row.source, .address = row.address,
+                                         .provider = row.provider, .decision = row.decision, .why = row.why,
+                                         .evidence = row.evidence, .from_stage = before, .to_stage = row.stage,
+                                         .phase = row.phase, .actor = order.actor};
+  return change;
+}
+
 absl::StatusOr<WarmupAnswer> WarmupAdmin::Apply(const WarmupOrder& order) {
   if (order.source.empty()) return wire::FieldError("warmup.source", "is required; `sluicectl warmup status` lists them");
   if (order.kind == WarmupOrder::Kind::kSkip && order.reason.empty()) {
@@ -183,40 +222,52 @@ absl::StatusOr<WarmupAnswer> WarmupAdmin::Apply(const WarmupOrder& order) {
   ASSIGN_OR_RETURN(const storage::LedgerDay day, ledger_.Today());
   ASSIGN_OR_RETURN(const std::vector<storage::WarmupStateRow> states, store_.States());
   ASSIGN_OR_RETURN(const std::vector<storage::WarmupPlanRow> plans, store_.Plans());
+  std::vector<Constraint> lifts;
+  if (order.kind == WarmupOrder::Kind::kResume) {
+    ASSIGN_OR_RETURN(auto in_force, constraints_.List(day.now));
+    lifts = std::move(in_force.constraints);
+    std::erase_if(lifts, [&](const Constraint& one) { return !IsSuspendedByRefusal(one, order.source); });
+  }
   std::vector<storage::WarmupChange> changes;
-  for (storage::WarmupStateRow row : states) {
+  std::vector<int64_t> lifted;
+  for (const storage::WarmupStateRow& row : states) {
     if (row.source != order.source || (!order.provider.empty() && row.provider != order.provider)) continue;
     const auto pinned = std::find_if(plans.begin(), plans.end(), [&](const storage::WarmupPlanRow& plan) {
       return plan.name == row.plan && plan.version == row.plan_version;
     });
     const auto plan = pinned == plans.end() ? std::nullopt : PlanFromText(pinned->name, pinned->stages);
     if (!plan) return absl::InternalError(Cat("warmup plan ", row.plan, " cannot be read"));
-    const int before = row.stage;
-    ASSIGN_OR_RETURN(const Limits limits, Change(order, *plan, day, row));
-    // The ledger first: it is what stops every scheduler.
-    if (limits.cap || limits.stopped_until) {
-      const Instant stopped = limits.stopped_until.value_or(row.suspended_until.value_or(Instant()));
-      RETURN_IF_ERROR(ledger_.Limit(day.day, row.address, row.provider, limits.cap, stopped));
+    for (const Constraint& one : lifts) {
+      if (IsMeant(one.scope, order, *plan, row.provider)) lifted.push_back(one.id);
     }
-    row.decision = "order";
-    row.why = NameOf(order.kind);
-    row.evidence = order.reason;
-    row.judged_at = day.now;
-    changes.push_back({.state = row,
-                       .event = storage::WarmupEventRow{.at = day.now, .day = day.day, .source = row.source, .address = row.address,
-                                                        .provider = row.provider, .decision = "order", .why = row.why,
-                                                        .evidence = order.reason, .from_stage = before, .to_stage = row.stage,
-                                                        .phase = row.phase, .actor = order.actor}});
+    ASSIGN_OR_RETURN(storage::WarmupChange change, ApplyTo(row, order, *plan, day, lifts));
+    changes.push_back(std::move(change));
   }
   if (changes.empty()) {
     return absl::NotFoundError(Cat("source ", Quoted(order.source), " does not warm up",
                                    order.provider.empty() ? "" : Cat(" at ", Quoted(order.provider)),
                                    "; `sluicectl warmup status` lists what does"));
   }
+  return CarryOut(order.source, changes, lifted);
+}
+
+absl::StatusOr<WarmupAnswer> WarmupAdmin::CarryOut(const std::string& source, const std::vector<storage::WarmupChange>& changes,
+                                                   const std::vector<int64_t>& lifted) {
   RETURN_IF_ERROR(store_.Write(changes));
   WarmupAnswer answer;
-  answer.not_acknowledged = live_.AwaitSchedulers(kPatience);
-  ASSIGN_OR_RETURN(answer.standings, Standings(order.source));
+  if (!lifted.empty()) {
+    ASSIGN_OR_RETURN(const storage::ConstraintChange change, constraints_.End(ConstraintCause::kAutomation, lifted));
+    answer.not_acknowledged = live_.AwaitConstraints(change.generation, kPatience);
+  }
+  std::vector<storage::InboxNote> notes;
+  for (const storage::WarmupChange& change : changes) notes.push_back(NoteOf(*change.event));
+  RETURN_IF_ERROR(events_.Post(notes));
+  for (std::string& name : live_.AwaitSchedulers(kPatience)) {
+    if (std::find(answer.not_acknowledged.begin(), answer.not_acknowledged.end(), name) == answer.not_acknowledged.end()) {
+      answer.not_acknowledged.push_back(std::move(name));
+    }
+  }
+  ASSIGN_OR_RETURN(answer.standings, Standings(source));
   return answer;
 }
 

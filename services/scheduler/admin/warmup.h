@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "policy/warmup.h"
 #include "scheduler/admin/orders.h"
+#include "storage/constraint_store.h"
+#include "storage/event_inbox.h"
 #include "storage/warmup_ledger.h"
 #include "storage/warmup_store.h"
 
@@ -41,12 +43,13 @@ struct WarmupAnswer {
 // Thread-safe.
 class WarmupAdmin {
  public:
-  WarmupAdmin(storage::WarmupLedger& ledger, storage::WarmupStore& store, LiveState& live, AuditTrail& audit)
-      : ledger_(ledger), store_(store), live_(live), audit_(audit) {}
+  WarmupAdmin(storage::WarmupLedger& ledger, storage::WarmupStore& store, storage::ConstraintStore& constraints,
+              storage::EventInbox& events, LiveState& live, AuditTrail& audit)
+      : ledger_(ledger), store_(store), constraints_(constraints), events_(events), live_(live), audit_(audit) {}
 
   // In order of (source, provider); empty source = all.
   absl::StatusOr<WarmupAnswer> Get(const std::string& source, Page page);
-  // Returns when every scheduler acts on it, or names those that do not.
+  // Returns when every scheduler acts on it, or names those that do not. To resume also lifts what refusals suspended there.
   absl::StatusOr<WarmupAnswer> Update(const WarmupOrder& order);
   // Sources without an allowance at `provider` now, and until about when.
   absl::StatusOr<std::map<std::string, std::string>> Lacking(std::string_view provider);
@@ -58,10 +61,18 @@ class WarmupAdmin {
 
  private:
   absl::StatusOr<WarmupAnswer> Apply(const WarmupOrder& order);
+  // One row of the order's source; `lifts` = what refusals suspended there.
+  absl::StatusOr<storage::WarmupChange> ApplyTo(storage::WarmupStateRow row, const WarmupOrder& order, const WarmupPlan& plan,
+                                                const storage::LedgerDay& day, const std::vector<Constraint>& lifts);
+  // Written, lifted and told; returns when it is acted on.
+  absl::StatusOr<WarmupAnswer> CarryOut(const std::string& source, const std::vector<storage::WarmupChange>& changes,
+                                        const std::vector<int64_t>& lifted);
   absl::StatusOr<std::vector<WarmupStanding>> Standings(const std::string& source);
 
   storage::WarmupLedger& ledger_;
   storage::WarmupStore& store_;
+  storage::ConstraintStore& constraints_;
+  storage::EventInbox& events_;
   LiveState& live_;
   AuditTrail& audit_;
 };

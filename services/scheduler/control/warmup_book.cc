@@ -24,11 +24,14 @@ WarmupState StateOf(const storage::WarmupStateRow& row) {
           .held = row.held,
           .start_day = row.start_day,
           .suspended_until = row.suspended_until,
+          .until_delisted = row.until_delisted,
           .suspensions = row.suspensions,
           .suspended_at = row.suspended_at,
           .slowed_at = row.slowed_at,
           .judged_day = row.judged_day,
-          .active_day = row.active_day};
+          .active_day = row.active_day,
+          .evidence_day = row.evidence_day,
+          .resumed_at = row.resumed_at};
 }
 
 void SetState(const WarmupState& state, storage::WarmupStateRow& row) {
@@ -37,11 +40,23 @@ void SetState(const WarmupState& state, storage::WarmupStateRow& row) {
   row.held = state.held;
   row.start_day = state.start_day;
   row.suspended_until = state.suspended_until;
+  row.until_delisted = state.until_delisted;
   row.suspensions = state.suspensions;
   row.suspended_at = state.suspended_at;
   row.slowed_at = state.slowed_at;
   row.judged_day = state.judged_day;
   row.active_day = state.active_day;
+  row.evidence_day = state.evidence_day;
+  row.resumed_at = state.resumed_at;
+}
+
+storage::InboxNote NoteOf(const storage::WarmupEventRow& event) {
+  storage::InboxNote note;
+  note.kind = "warmup_judged";
+  note.source = event.source;
+  note.provider = event.provider;
+  note.detail = Cat(event.decision, " (", event.why, "): stage ", event.from_stage, " to ", event.to_stage, "; ", event.evidence);
+  return note;
 }
 
 WarmupCounts CountsOf(const storage::LedgerRow& row) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "policy/warmup.h"
 #include "scheduler/allowances.h"
+#include "storage/event_inbox.h"
 #include "storage/warmup_ledger.h"
 #include "storage/warmup_store.h"
 
@@ -21,6 +22,8 @@ inline constexpr int kSettleShare = 288;
 WarmupState StateOf(const storage::WarmupStateRow& row);
 void SetState(const WarmupState& state, storage::WarmupStateRow& row);
 WarmupCounts CountsOf(const storage::LedgerRow& row);
+// A decision, or a person's order, for those who subscribe to events.
+storage::InboxNote NoteOf(const storage::WarmupEventRow& event);
 
 // The plan of this name: the policy's own, else a shipped one.
 absl::StatusOr<storage::WarmupPlanRow> PlanNamed(const PolicyDocument& policy, std::string_view name);

@@ -17,6 +17,13 @@ bool IsDue(const storage::WarmupStateRow& row, int64_t today) {
   return row.judged_day < today - 1;
 }
 
+Judgement GuardOf(const WarmupState& state, int64_t cap) {
+  return {.decision = WarmupDecision::kGuard,
+          .state = state,
+          .why = "collapsed",
+          .evidence = Cat("sends far less than it used to: ", cap, " today, twice the best of the last seven days")};
+}
+
 bool Lowers(WarmupDecision decision) {
   return decision == WarmupDecision::kRegress || decision == WarmupDecision::kSuspend || decision == WarmupDecision::kSlow ||
          decision == WarmupDecision::kDecay;
@@ -182,12 +189,7 @@ absl::Status WarmupKeeper::Write(const std::vector<storage::WarmupChange>& chang
     metrics_.decisions.With({e.decision}).Add();
     log_.Info("warmup_judged", {{"source", e.source}, {"provider", e.provider}, {"result", e.decision}, {"reason", e.why},
                                 {"from_stage", e.from_stage}, {"to_stage", e.to_stage}, {"evidence", e.evidence}});
-    storage::InboxNote note;
-    note.kind = "warmup_judged";
-    note.source = e.source;
-    note.provider = e.provider;
-    note.detail = Cat(e.decision, " (", e.why, "): stage ", e.from_stage, " to ", e.to_stage, "; ", e.evidence);
-    notes.push_back(std::move(note));
+    notes.push_back(NoteOf(e));
   }
   stamp_ = -1;
   RETURN_IF_ERROR(Reload());
@@ -208,6 +210,17 @@ std::optional<int64_t> WarmupKeeper::TotalCap(const std::string& address) {
   return cap;
 }
 
+storage::LedgerRow WarmupKeeper::RowOfToday(const std::string& address, std::string_view provider) const {
+  storage::LedgerRow row;
+  row.day = day_.day;
+  row.address = address;
+  row.provider = provider;
+  row.opens_at = day_.now;
+  row.closes_at = day_.starts_at + (day_.ends_at - day_.starts_at) / 10 * 9;
+  if (row.closes_at <= row.opens_at) row.closes_at = day_.ends_at;
+  return row;
+}
+
 absl::Status WarmupKeeper::OpenDay() {
   if (day_.now - day_.starts_at < (day_.ends_at - day_.starts_at) / kSettleShare) return absl::OkStatus();
   const auto is_missing = [&](const storage::WarmupStateRow& row) {
@@ -218,40 +231,33 @@ absl::Status WarmupKeeper::OpenDay() {
   if (std::none_of(states.begin(), states.end(), is_missing)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<storage::LedgerRow> known, ledger_.Rows("", day_.day - kDaysKnown, day_.day));
   book_.SetLedger(known);
-  storage::LedgerRow blank;
-  blank.day = day_.day;
-  blank.opens_at = day_.now;
-  blank.closes_at = day_.starts_at + (day_.ends_at - day_.starts_at) / 10 * 9;
-  if (blank.closes_at <= blank.opens_at) blank.closes_at = day_.ends_at;
   std::vector<storage::LedgerRow> rows;
+  std::vector<storage::WarmupChange> guarded;
   std::set<std::string> addresses;
-  for (const storage::WarmupStateRow& row : states) {
+  for (storage::WarmupStateRow row : states) {
     const WarmupPlan* plan = book_.Plan(row.plan, row.plan_version);
     if (!is_missing(row) || plan == nullptr) continue;
     WarmupState state = StateOf(row);
     state.suspended_until.reset();  // Told apart by `stopped_until`: it may end within the day.
-    storage::LedgerRow& opened = rows.emplace_back(blank);
-    opened.address = row.address;
-    opened.provider = row.provider;
+    storage::LedgerRow& opened = rows.emplace_back(RowOfToday(row.address, row.provider));
     opened.cap = CapFor(*plan, row.provider, state, book_.Days(row.address, row.provider, day_.day), day_.day, day_.now);
     if (row.suspended_until) opened.stopped_until = *row.suspended_until;
+    if (state.phase == WarmupPhase::kWarm && opened.cap) guarded.push_back(Decide(row, GuardOf(StateOf(row), *opened.cap)));
     addresses.insert(row.address);
   }
   for (const std::string& address : addresses) {
-    storage::LedgerRow& total = rows.emplace_back(blank);
-    total.address = address;
-    total.provider = kWarmupTotal;
-    total.cap = TotalCap(address);
+    rows.emplace_back(RowOfToday(address, kWarmupTotal)).cap = TotalCap(address);
   }
   RETURN_IF_ERROR(ledger_.Open(rows));
   log_.Info("warmup_day_opened", {{"day", day_.day}, {"rows", rows.size()}});
   looked_at_ = {};
   ledger_day_ = -1;
-  return Reload();
+  return guarded.empty() ? Reload() : Write(guarded);
 }
 
 absl::Status WarmupKeeper::JudgeMinutes() {
   RETURN_IF_ERROR(Hear(kHearEvery));
+  std::erase_if(seen_, [&](const auto& item) { return item.second.day < day_.day - 1; });
   for (storage::WarmupStateRow row : book_.states()) {
     const storage::LedgerRow* today = book_.Row(row.address, row.provider, day_.day);
     if (today == nullptr) continue;
@@ -262,9 +268,12 @@ absl::Status WarmupKeeper::JudgeMinutes() {
       const bool is_first = seen.day == 0;
       seen = {.since = is_first ? counts : WarmupCounts(), .blocked = {{day_.now, is_first ? counts.blocked : 0}}, .day = day_.day};
     }
+    const WarmupState state = StateOf(row);
+    // What still comes in after a suspension is of mail from before it.
+    if (IsSuspended(state, day_.now)) seen = {.since = counts, .blocked = {{day_.now, counts.blocked}}, .day = day_.day};
     while (seen.blocked.size() > 1 && day_.now - seen.blocked[1].first > kBlocksWithin) seen.blocked.erase(seen.blocked.begin());
     const WarmupCounts hour{.blocked = counts.blocked - seen.blocked.front().second};
-    const Judgement judgement = JudgeMinute(StateOf(row), counts - seen.since, hour, book_.OthersOf(row), day_.now);
+    const Judgement judgement = JudgeMinute(state, counts - seen.since, hour, book_.OthersOf(row), day_.now);
     if (judgement.decision == WarmupDecision::kNone) {
       if (day_.now - seen.blocked.back().first >= kBlocksSeenEvery) seen.blocked.emplace_back(day_.now, counts.blocked);
       continue;
@@ -287,8 +296,8 @@ absl::Status WarmupKeeper::React(storage::WarmupStateRow& row, const storage::Le
     const auto stage_cap = plan == nullptr ? std::nullopt : CapOf(*plan, judgement.state.stage, row.provider);
     if (stage_cap) cap = std::min(cap.value_or(*stage_cap), *stage_cap);
   }
-  RETURN_IF_ERROR(ledger_.Limit(day_.day, row.address, row.provider, cap,
-                                judgement.state.suspended_until.value_or(today.stopped_until)));
+  const Instant kept = judgement.decision == WarmupDecision::kResume ? Instant() : today.stopped_until;
+  RETURN_IF_ERROR(ledger_.Limit(day_.day, row.address, row.provider, cap, judgement.state.suspended_until.value_or(kept)));
   const storage::WarmupChange change = Decide(row, judgement);
   return Write({change});
 }

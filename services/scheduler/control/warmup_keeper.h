@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,7 @@ class WarmupKeeper {
   absl::Status CountComplaints();
   absl::Status JudgeDays();
   absl::Status OpenDay();
+  storage::LedgerRow RowOfToday(const std::string& address, std::string_view provider) const;
   absl::Status JudgeMinutes();
   absl::Status React(storage::WarmupStateRow& row, const storage::LedgerRow& today, const Judgement& judgement);
   // Notes a decision on the row; the change with its history.

@@ -3,6 +3,7 @@
 
 #include "scheduler/admin/admin_service.h"
 #include "unit/admin/fakes.h"
+#include "unit/storage/fake_event_inbox.h"
 #include "unit/storage/fake_feedback_store.h"
 #include "unit/storage/fake_reputation_stores.h"
 #include "unit/storage/fake_warmup_stores.h"
@@ -95,7 +96,8 @@ struct FakeScheduler {
        .clock = clock}};
   FakeWarmupLedger warmup_ledger;
   FakeWarmupStore warmup_store;
-  scheduler::WarmupAdmin warmup{warmup_ledger, warmup_store, live, audit};
+  FakeEventInbox event_inbox;
+  scheduler::WarmupAdmin warmup{warmup_ledger, warmup_store, constraint_store, event_inbox, live, audit};
   std::unique_ptr<scheduler::AdminFace> face =
       scheduler::MakeAdminFace({.policy = policy,
                                 .keys = keys,

@@ -206,6 +206,63 @@ TEST(WarmupTest, AListingActsOnceSoThatAPersonMayGoOnUnderIt) {
   EXPECT_EQ(JudgeMinute(resumed, {}, {}, again, kNow + 2 * kHour).decision, WarmupDecision::kSuspend) << "another listing";
 }
 
+TEST(WarmupTest, ASuspensionByAListingEndsWithItAndTheNextIsNoLonger) {
+  const WarmupOpinion listed = OpinionOfWord("listed_critical", "zen.spamhaus.org: SBL", kNow - kHour);
+  WarmupState state = JudgeMinute(At(5), {}, {}, listed, kNow).state;
+  EXPECT_EQ(JudgeMinute(state, {}, {}, listed, kNow + kHour).decision, WarmupDecision::kNone) << "as long as it is listed";
+  const WarmupOpinion other = OpinionOfWord("listed_high", "b.example", kNow);
+  for (const WarmupOpinion& rest : {WarmupOpinion(), other}) {
+    const Judgement let_go = JudgeMinute(state, {}, {}, rest, kNow + 2 * kHour);
+    EXPECT_EQ(let_go.decision, WarmupDecision::kResume);
+    EXPECT_EQ(let_go.why, "delisted");
+    EXPECT_EQ(let_go.state.stage, 1);
+    EXPECT_FALSE(IsSuspended(let_go.state, kNow + 2 * kHour));
+  }
+  state = JudgeMinute(state, {}, {}, {}, kNow + 2 * kHour).state;
+  WarmupOpinion again = listed;
+  again.since = kNow + 3 * kHour;
+  state = JudgeMinute(state, {}, {}, again, kNow + 3 * kHour).state;
+  EXPECT_EQ(state.suspended_until, kNow + 3 * kHour + std::chrono::hours(24));
+  state.suspended_until = kUntilAPerson;
+  EXPECT_EQ(JudgeMinute(state, {}, {}, {}, kNow + 4 * kHour).decision, WarmupDecision::kNone) << "that is a person's";
+  const WarmupState blocked = JudgeMinute(At(5), {}, {.blocked = 5}, {}, kNow).state;
+  EXPECT_EQ(JudgeMinute(blocked, {}, {}, {}, kNow + kHour).decision, WarmupDecision::kNone) << "no listing made this one";
+}
+
+TEST(WarmupTest, WhatAPersonOverruledSuspendsNobodyAgain) {
+  WarmupDay bad = Day(4'000);
+  bad.counts.complained = 60;
+  WarmupState state = Judge(At(6), {bad}).state;
+  ASSERT_TRUE(IsSuspended(state, kNow));
+  ResumeWarmup(state, kToday, kNow + kHour);
+  EXPECT_FALSE(IsSuspended(state, kNow + kHour));
+  EXPECT_EQ(state.stage, 1);
+  const WarmupOpinion before = OpinionOfWord("listed_critical", "zen.spamhaus.org: SBL", kNow + kHour / 2);
+  EXPECT_EQ(JudgeMinute(state, {}, {}, before, kNow + 2 * kHour).decision, WarmupDecision::kNone) << "the listing was known to the person";
+  const auto judge = [&](const std::vector<WarmupDay>& days, int64_t today) {
+    return JudgeDay(Default(), "google", state, days, {}, today, kNow + std::chrono::hours(24) * (today - kToday));
+  };
+  bad.day = kToday;
+  Judgement out = judge({bad}, kToday + 1);
+  EXPECT_EQ(out.decision, WarmupDecision::kHold) << "a day of which the person saw a part";
+  EXPECT_EQ(out.why, "person");
+  state = out.state;
+  WarmupDay few = Day(60, kToday + 1);
+  out = judge({bad, few}, kToday + 2);
+  EXPECT_EQ(out.why, "sample") << "sixty are too few, and older ones do not help out";
+  bad.day = kToday + 1;
+  EXPECT_EQ(judge({bad}, kToday + 2).decision, WarmupDecision::kSuspend) << "the next bad day does";
+}
+
+TEST(WarmupTest, TheDayThatSuspendedIsNotJudgedAgainForWantOfASample) {
+  WarmupDay bad = Day(4'000);
+  bad.counts.complained = 60;
+  const WarmupState state = Judge(At(6), {bad}).state;
+  const Judgement out = JudgeDay(Default(), "google", state, std::vector{bad, Day(60, kToday + 1)}, {}, kToday + 2, kNow + std::chrono::hours(48));
+  EXPECT_EQ(out.decision, WarmupDecision::kHold);
+  EXPECT_EQ(out.why, "sample");
+}
+
 TEST(WarmupTest, ARefusalDoesWhatItsRuleSays) {
   const WarmupOpinion pauses = OpinionOfRefusal("google_blocks_source", "reply '550 5.7.28 …'", kNow - kHour);
   EXPECT_EQ(pauses.standing, Standing::kRefused);

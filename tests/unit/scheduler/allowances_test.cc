@@ -9,6 +9,7 @@
 #include <ostream>
 #include <random>
 
+#include "base/text.h"
 #include "policy/warmup_pace.h"
 
 namespace sluice::scheduler {
@@ -262,6 +263,119 @@ TEST_F(OneAccount, AGrantThatNobodyTakesIsBackInTheLedgerWithinTwoSeconds) {
     for (const auto& c : s.allowances->TakeCounts(at, false)) returned += c.returned;
   }
   EXPECT_EQ(returned, 1);
+}
+
+// Two addresses that always have mail to google and m365, at a cap of a million each, for `seconds` in turns of a millisecond.
+struct Busy {
+  explicit Busy(int64_t used) {
+    for (const std::string& address : kAddresses) {
+      for (const char* provider : {"google", "m365", "other"}) {
+        ledger.Open(day, address, provider, 1'000'000);
+        ledger.Row(day.day, address, provider).used = used;
+      }
+      ledger.Open(day, address, "*", 3'000'000);
+      ledger.Row(day.day, address, "*").used = 2 * used;
+    }
+    s.Follow(day);
+  }
+  // `a_turn` messages of each pair at every `every`th turn; only those that found a grant leave.
+  void Send(int seconds, int every, int a_turn) {
+    for (int turn = 0; turn < seconds * 1'000; ++turn, now += std::chrono::milliseconds(1)) {
+      for (int i = 0; turn % every == 0 && i < 4 * a_turn; ++i) Send(static_cast<uint16_t>(i % 2), static_cast<uint32_t>(i / 2 % 2));
+      const auto requests = s.allowances->TakeRequests(now, [](uint16_t, uint32_t provider) { return provider < 2; });
+      draws += requests.empty() ? 0 : 1;
+      if (!requests.empty()) s.allowances->OnDrawn(ledger.Draw(requests, now), now);
+      for (const auto& c : s.allowances->TakeCounts(now, false)) returned += c.returned;
+    }
+  }
+  void Send(uint16_t source, uint32_t provider) {
+    const Allowance allowance = s.allowances->Look(source, provider, kProviders[provider], now);
+    if (allowance == Allowance::kAsking) s.allowances->Want(source, provider, now);
+    if (allowance != Allowance::kReady) return;
+    const Grant grant = s.allowances->Take(source, provider, now);
+    s.allowances->Conclude(grant.account, grant.day, {.attempted = 1}, now);
+    ++sent;
+  }
+  FakeLedger ledger;
+  Instant now = FromMicros(kFirstDay * kDayLength.count() + kDayLength.count() / 2);
+  const storage::LedgerDay day = ledger.DayAt(now);
+  Scheduler s;
+  int draws = 0, sent = 0;
+  int64_t returned = 0;
+};
+
+TEST(AllowancesTest, WhatThePaceHoldsBackIsDrawnTogether) {
+  // All that the pace allows by noon is gone: from now on each pair may send 13 a second.
+  Busy busy(PaceAllows({.cap = 1'000'000, .opens_at = FromMicros(kFirstDay * kDayLength.count()),
+                        .closes_at = FromMicros(kFirstDay * kDayLength.count() + kDayLength.count() / 10 * 9)},
+                       FromMicros(kFirstDay * kDayLength.count() + kDayLength.count() / 2)));
+  busy.Send(20, 1, 1);
+  EXPECT_LE(busy.draws, 2 * 20 + 5);
+  EXPECT_GE(busy.sent, 4 * 20 * 12) << "and nothing of what the pace allows is missed";
+}
+
+TEST(AllowancesTest, WhatIsDrawnAheadIsDrawnTogetherAndNobodyWaitsForIt) {
+  Busy busy(0);
+  busy.Send(1, 1, 1);  // Chunks have their size.
+  const int draws = std::exchange(busy.draws, 0), before = busy.sent;
+  EXPECT_LE(draws, 20);
+  busy.Send(20, 1, 1);
+  EXPECT_EQ(busy.sent - before, 4 * 20'000) << "each found its grant at once";
+  EXPECT_LE(busy.draws, 20 * 4 * 4);
+  busy.draws = 0;
+  busy.Send(60, 100, 1);
+  EXPECT_LE(busy.draws, 20) << "ten a second from each pair, and no statement for each";
+}
+
+TEST(AllowancesTest, WhereTheDayHasPlentyWhatIsHeldStaysForHalfAMinute) {
+  Busy busy(0);
+  busy.Send(1, 1, 1);
+  busy.now += std::chrono::seconds(5);
+  EXPECT_EQ(busy.s.allowances->Look(0, 0, "google", busy.now), Allowance::kReady);
+  for (int i = 0; i < 700; ++i, busy.now += std::chrono::milliseconds(100)) {
+    const auto requests = busy.s.allowances->TakeRequests(busy.now, [](uint16_t, uint32_t) { return false; });
+    if (!requests.empty()) busy.s.allowances->OnDrawn(busy.ledger.Draw(requests, busy.now), busy.now);
+    for (const auto& c : busy.s.allowances->TakeCounts(busy.now, false)) busy.returned += c.returned;
+  }
+  EXPECT_GT(busy.returned, 4 * 100);
+  EXPECT_NE(busy.s.allowances->Look(0, 0, "google", busy.now), Allowance::kReady);
+}
+
+TEST_F(OneAccount, AccountsThatNoSourceNeedsAreForgottenUnlessSomethingIsInFlight) {
+  s.allowances->OnDrawn(ledger.Draw(requests, now), now);
+  const Grant grant = s.allowances->Take(0, 0, now);
+  for (int i = 0; i < 1'000; ++i) {
+    s.allowances->Set({{.source = 0, .address = Cat("198.51.100.", i), .columns = {{.provider = "google"}, {.provider = "other"}}}}, day);
+    s.allowances->ForgetGone({grant.account});
+    // What it has to tell is told, though nobody will hear of it again.
+    s.allowances->Conclude(s.allowances->AccountOf(0, 0, "google"), day.day, {.attempted = 1}, now);
+  }
+  EXPECT_LE(s.allowances->account_count(), 10u);
+  EXPECT_TRUE(s.allowances->HasGone());
+  s.allowances->Conclude(grant.account, grant.day, {.attempted = 1, .accepted = 1}, now);
+  s.allowances->ForgetGone({});
+  EXPECT_FALSE(s.allowances->HasGone());
+  int64_t attempted = 0, accepted = 0;
+  for (const auto& c : s.allowances->TakeCounts(now, true)) {
+    attempted += c.attempted;
+    accepted += c.accepted;
+    EXPECT_EQ(c.accepted > 0, c.address == kAddresses[0]) << "on the account that the grant was drawn for";
+  }
+  EXPECT_EQ(attempted, 1'001);
+  EXPECT_EQ(accepted, 1);
+}
+
+TEST_F(OneAccount, WhatIsAskedForIsNotForgottenBeforeTheAnswer) {
+  s.allowances->Set({{.source = 1, .address = kAddresses[1], .columns = {{.provider = "other"}}}}, day);
+  s.allowances->ForgetGone({});
+  EXPECT_TRUE(s.allowances->HasGone());
+  EXPECT_FALSE(s.allowances->OnDrawn(ledger.Draw(requests, now), now));
+  s.allowances->ForgetGone({});
+  EXPECT_FALSE(s.allowances->HasGone());
+  const auto counts = s.allowances->TakeCounts(now, true);
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_EQ(counts[0].address, kAddresses[0]);
+  EXPECT_EQ(counts[0].returned, 1);
 }
 
 TEST_F(OneAccount, AskingWhereAProviderCountsNeverDecidesIt) {

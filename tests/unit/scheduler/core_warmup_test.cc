@@ -10,7 +10,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr int kDelivered = 1, kDeferred = 2;
+constexpr int kDelivered = 1, kDeferred = 2, kBounced = 3;
 constexpr int64_t kDay = 20'000;
 
 struct CoreWarmupTest : ::testing::Test {
@@ -83,6 +83,35 @@ struct CoreWarmupTest : ::testing::Test {
     EXPECT_EQ(rig.world.recorded[0].day, kDay);
     EXPECT_EQ(rig.world.recorded[0].attempted, 1);
     EXPECT_EQ(rig.world.recorded[0].accepted, 1);
+  }
+  // The warming address was refused with this disposition.
+  void LeavesByTheOverflowAfter(int disposition) {
+    Start("old");
+    Follow();
+    rig.HandOff(rig.Batch(1, 1));
+    rig.Run();
+    Grant(20);
+    DeliverInput input;
+    AttemptReport report = ReportOf(disposition, "rcpt");
+    report.reply_class = "block_ip";
+    report.rcpt_sent = true;
+    input.reports.push_back(report);
+    rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
+    rig.Run();
+    rig.Pass(std::chrono::seconds(3), {"egress-1"});
+    std::vector<Fetched> fetched;
+    for (const FetchRequest& request : std::exchange(rig.world.fetches, {})) {
+      auto content = std::make_shared<Content>();
+      content->message_id = request.message_id;
+      fetched.push_back({.request = request, .entry_found = true, .payload = {.recipient = "u@d.test", .merge_values = {}, .dsn_notify = {}}, .content = content});
+    }
+    rig.core.OnFetched(std::move(fetched));
+    rig.Run();
+    EXPECT_THAT(Sources(), ElementsAre("ip-1", "ip-2"));
+    int64_t bounced = 0, blocked = 0;
+    for (const auto& c : rig.world.recorded) bounced += c.bounced, blocked += c.blocked;
+    EXPECT_EQ(bounced, 0);
+    EXPECT_EQ(blocked, 1);
   }
   std::vector<std::string> Sources() const {
     std::vector<std::string> out;
@@ -306,30 +335,9 @@ TEST_F(CoreWarmupTest, ALoweredCapRecallsWhatWasNotBegunAndGivesUpWhatWasDrawn) 
   EXPECT_EQ(returned, 1);
 }
 
-TEST_F(CoreWarmupTest, ABlockReplySendsTheEntryByTheOverflowNext) {
-  Start("old");
-  Follow();
-  rig.HandOff(rig.Batch(1, 1));
-  rig.Run();
-  Grant(20);
-  DeliverInput input;
-  AttemptReport report = ReportOf(kDeferred, "mail");
-  report.reply_class = "block_ip";
-  report.rcpt_sent = true;
-  input.reports.push_back(report);
-  rig.core.OnDeliver(rig.sessions["egress-1"], std::move(input));
-  rig.Run();
-  rig.Pass(std::chrono::seconds(3), {"egress-1"});
-  std::vector<Fetched> fetched;
-  for (const FetchRequest& request : std::exchange(rig.world.fetches, {})) {
-    auto content = std::make_shared<Content>();
-    content->message_id = request.message_id;
-    fetched.push_back({.request = request, .entry_found = true, .payload = {.recipient = "u@d.test", .merge_values = {}, .dsn_notify = {}}, .content = content});
-  }
-  rig.core.OnFetched(std::move(fetched));
-  rig.Run();
-  EXPECT_THAT(Sources(), ElementsAre("ip-1", "ip-2"));
-}
+TEST_F(CoreWarmupTest, ABlockReplySendsTheEntryByTheOverflowNext) { LeavesByTheOverflowAfter(kDeferred); }
+
+TEST_F(CoreWarmupTest, ABlockReplyForGoodIsNoBounce) { LeavesByTheOverflowAfter(kBounced); }
 
 TEST_F(CoreWarmupTest, TheBestMailGetsTheGrantsFirst) {
   Start("");

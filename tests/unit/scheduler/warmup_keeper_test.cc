@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "unit/storage/fake_event_inbox.h"
 #include "unit/storage/fake_warmup_stores.h"
 
 namespace sluice::scheduler {
@@ -14,15 +15,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int64_t kDay = 20'500;
-
-class Notes final : public storage::EventInbox {
- public:
-  std::vector<storage::InboxNote> notes;
-  absl::Status Post(const std::vector<storage::InboxNote>& posted) override {
-    notes.insert(notes.end(), posted.begin(), posted.end());
-    return absl::OkStatus();
-  }
-};
 
 struct WarmupKeeperTest : ::testing::Test {
   WarmupKeeperTest() {
@@ -57,7 +49,7 @@ struct WarmupKeeperTest : ::testing::Test {
   PolicyDocument policy;
   testing::FakeWarmupLedger ledger;
   testing::FakeWarmupStore store;
-  Notes events;
+  testing::FakeEventInbox events;
   telemetry::Metrics metrics;
   WarmupMetrics warmup_metrics{metrics};
   FakeClock clock;
@@ -71,6 +63,18 @@ TEST_F(WarmupKeeperTest, ACleanDayAdvances) {
   Round();
   EXPECT_EQ(StateAt("google").stage, 2);
   EXPECT_EQ(StateAt("other").stage, 2);
+}
+
+TEST_F(WarmupKeeperTest, AnAddressThatIsHalfWarmBeginsAtTheStageOfThePolicy) {
+  store.states.clear();
+  policy.sources[0].warmup->stage = 2;
+  Round();
+  Round();
+  EXPECT_EQ(StateAt("google").phase, "warming");
+  EXPECT_EQ(StateAt("google").stage, 2);
+  const auto opened = std::find_if(ledger.rows.begin(), ledger.rows.end(), [](const auto& r) { return r.day == kDay && r.provider == "google"; });
+  ASSERT_NE(opened, ledger.rows.end());
+  EXPECT_EQ(opened->cap, 200);
 }
 
 TEST_F(WarmupKeeperTest, AListingHoldsEveryProviderAndTheEventSaysSo) {
@@ -132,6 +136,63 @@ TEST_F(WarmupKeeperTest, ComplaintsThatComeBackAreCountedOnceAndSuspend) {
   EXPECT_EQ(StateAt("google").why, "complaints");
   EXPECT_TRUE(StateAt("google").suspended_until.has_value());
   EXPECT_FALSE(StateAt("other").suspended_until.has_value());
+}
+
+TEST_F(WarmupKeeperTest, WhenTheListingEndsItGoesOnAtOnceAtTheFirstStage) {
+  YesterdayWasClean();
+  Round();
+  store.opinions = {{.source = "ip-1", .kind = "signal", .word = "listed_critical", .evidence = "zen: SBL", .since = ledger.today.now}};
+  Round();
+  Round();
+  ASSERT_TRUE(StateAt("google").suspended_until.has_value());
+  store.opinions.clear();
+  Round();
+  Round();
+  for (const char* provider : {"google", "other"}) {
+    EXPECT_FALSE(StateAt(provider).suspended_until.has_value()) << provider;
+    EXPECT_EQ(StateAt(provider).stage, 1) << provider;
+    EXPECT_EQ(StateAt(provider).decision, "resume") << provider;
+    EXPECT_EQ(StateAt(provider).why, "delisted") << provider;
+  }
+  ASSERT_EQ(ledger.limits.size(), 4u);
+  EXPECT_EQ(ledger.limits[3].stopped_until, Instant()) << "the ledger grants again";
+  EXPECT_THAT(events.notes.back().detail, HasSubstr("resume (delisted): stage 1 to 1; nobody lists it any more"));
+}
+
+TEST_F(WarmupKeeperTest, RefusalsThatComeInWhileItIsSuspendedSuspendNobodyAgain) {
+  YesterdayWasClean();
+  Round();
+  storage::LedgerRow& row = *std::find_if(ledger.rows.begin(), ledger.rows.end(), [](const auto& r) { return r.day == kDay && r.provider == "google"; });
+  row.attempted = row.blocked = 5;
+  Round();
+  ASSERT_EQ(StateAt("google").why, "blocked");
+  row.attempted = row.blocked = 15;  // What was under way.
+  Round();
+  for (storage::WarmupStateRow& state : store.states) state.suspended_until.reset();
+  ++store.stamp;
+  Round();
+  Round();
+  EXPECT_FALSE(StateAt("google").suspended_until.has_value());
+  row.attempted = row.blocked = 20;
+  Round();
+  EXPECT_TRUE(StateAt("google").suspended_until.has_value()) << "five new ones do";
+}
+
+TEST_F(WarmupKeeperTest, TheSpikeGuardIsAnEventOfTheDay) {
+  for (storage::WarmupStateRow& state : store.states) {
+    state.phase = "warm";
+    state.stage = 3;
+  }
+  for (int64_t day = kDay - 30; day < kDay; ++day) {
+    const int64_t sent = day < kDay - 10 ? 100'000 : 1'000;
+    ledger.rows.push_back({.day = day, .address = "192.0.2.1", .provider = "google", .granted = sent, .attempted = sent, .accepted = sent});
+  }
+  Round();
+  EXPECT_EQ(StateAt("google").decision, "guard");
+  EXPECT_EQ(StateAt("google").phase, "warm");
+  EXPECT_THAT(events.notes.at(0).detail, HasSubstr("guard (collapsed): stage 3 to 3; sends far less than it used to: 2000 today"));
+  const auto opened = std::find_if(ledger.rows.begin(), ledger.rows.end(), [](const auto& r) { return r.day == kDay && r.provider == "google"; });
+  EXPECT_EQ(opened->cap, 2'000);
 }
 
 TEST_F(WarmupKeeperTest, ARefusalSendsItsProviderBackAndNobodyElse) {
