@@ -6,6 +6,7 @@ import sys
 
 from backlog import Failure, POLICY, TENANT, Trial, entries_known, rate, wait_for, WRITER
 
+TRICKLE_RATE = 100  # Messages a second.
 TENANTS = ["shop"] + ["t%d" % i for i in range(10)] + ["bulk"]
 
 LOAD = """
@@ -73,22 +74,34 @@ class Bench:
 
 
 def trickle(args):
-    idle, busy = Bench(args.preset), Bench(args.preset)
+    """Alone, on a system that never had anything else, and beside the bulk in turns."""
+    idle, ratios = Bench(args.preset), []
     try:
-        idle.p99(args.trickle // 8, 50)  # Connections are open, the site is known.
-        alone = idle.p99(args.trickle, 50)
-        busy.stop()
-        busy.start(busy.load("bulk", args.bulk, "'b' || n % 1000 || '.d.test'"))
-        busy.p99(args.trickle // 8, 50)
-        beside = busy.p99(args.trickle, 50)
-        left = entries_known(busy.trial)
-        if left == 0:
-            raise Failure("the bulk ended before the trickle: give more with --bulk")
+        idle.p99(args.trickle // 8, TRICKLE_RATE)  # Connections are open, the site is known.
+        for n in range(args.rounds):
+            alone = idle.p99(args.trickle, TRICKLE_RATE)
+            beside = beside_bulk(args)
+            ratios.append(beside / alone)
+            print("trickle: round %d: p99 %.1f ms alone, %.1f ms beside the bulk" % (n + 1, alone, beside), flush=True)
     finally:
         idle.end()
+    print("trickle: range %.2f to %.2f" % (min(ratios), max(ratios)))
+    return statistics.median(ratios)
+
+
+def beside_bulk(args):
+    busy = Bench(args.preset)
+    try:
+        busy.p99(args.trickle // 8, TRICKLE_RATE)
+        busy.stop()
+        busy.start(busy.load("bulk", args.bulk, "'b' || n % 1000 || '.d.test'"))
+        busy.p99(args.trickle // 8, TRICKLE_RATE)
+        beside = busy.p99(args.trickle, TRICKLE_RATE)
+        if entries_known(busy.trial) == 0:
+            raise Failure("the bulk ended before the trickle: give more with --bulk")
+        return beside
+    finally:
         busy.end()
-    print("trickle: p99 %.1f ms alone, %.1f ms beside the bulk (%d still waiting)" % (alone, beside, left), flush=True)
-    return beside / alone
 
 
 def tenants(args):
@@ -135,12 +148,13 @@ def main():
     parser.add_argument("--messages", type=int, default=30_000)
     parser.add_argument("--trickle", type=int, default=800)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--preset", default="release")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--only", choices=["trickle", "tenants", "hole"])
     args = parser.parse_args()
     if args.small:
-        args.bulk, args.messages, args.trickle, args.pairs = 400_000, 3_000, 300, 3
+        args.bulk, args.messages, args.trickle, args.pairs, args.rounds = 400_000, 3_000, 300, 3, 1
     lines = []
     if args.only in (None, "trickle"):
         lines.append("trickle p99 ratio: %.2f" % trickle(args))

@@ -231,6 +231,7 @@ void Session::Mail(std::string_view argument) {
   if (verdict.Accepts()) {
     transaction_.Clear();
     transaction_.from = path->address;
+    transaction_.ended_at = now_;
     in_transaction_ = true;
     content_begun_ = false;
     counters_.Add(Count::kMail);
@@ -251,6 +252,7 @@ void Session::Rcpt(std::string_view argument) {
   if (transaction_.accepted.size() + transaction_.refused.size() >= kMaxRecipients) {
     return Put("452 4.5.3 Too many recipients\r\n");
   }
+  transaction_.ended_at = now_;
   std::string address(path->address);
   const Verdict verdict = Decide(Stage::kRcpt, std::span(&address, 1), "250 2.1.5 OK\r\n");
   counters_.Add(verdict.Accepts() ? Count::kRecipientsAccepted : Count::kRecipientsRefused);

@@ -125,8 +125,10 @@ void Session::EndContent() {
 
 // Ends a transaction that did not come to its dot.
 void Session::Abandon() {
-  if (content_begun_) FillFromContent();
-  transaction_.ended_at = now_;
+  if (content_begun_) {
+    FillFromContent();
+    transaction_.ended_at = now_;
+  }
   Log(transaction_);
   in_transaction_ = false;
   content_begun_ = false;

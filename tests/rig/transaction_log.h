@@ -18,7 +18,7 @@ enum class Reached { kMail, kRcpt, kData, kDot, kReplied };
 constexpr std::string_view kReachedNames[] = {"mail", "rcpt", "data", "dot", "replied"};
 
 struct Transaction {
-  Instant ended_at{};
+  Instant ended_at{};  // Without content: when its last command came, however late RSET or the end of the connection follows.
   std::string from;
   std::vector<std::string> accepted;
   std::vector<std::string> refused;

@@ -94,16 +94,19 @@ class Warming(Scenario):
         self.trial.wait_empty(60)
         return time.time() - before
 
-    def rcpts(self, since=0):
-        """RCPT commands by (day, source, MX address)."""
+    def rcpts(self, since=0, after=0):
+        """RCPT commands by (day, source, MX address): of records beyond the first `since`, and after a time. A refused one is recorded
+        when its connection goes on, which may be much later."""
         counts = collections.Counter()
         for record in self.trial.sink.records()[since:]:
+            if record["t"] < after:
+                continue
             source, host = (record[k].rsplit(":", 1)[0] for k in ("src", "dst"))
             counts[int(record["t"] // self.day), source, host] += len(record["to"]) + len(record["refused"])
         return counts
 
-    def by(self, source, host, since=0):
-        return sum(count for (_, s, h), count in self.rcpts(since).items() if (s, h) == (source, host))
+    def by(self, source, host, since=0, after=0):
+        return sum(count for (_, s, h), count in self.rcpts(since, after).items() if (s, h) == (source, host))
 
     def used(self, day, host):
         """Grants of the day drawn and not given back, as the ledger has them."""
