@@ -120,7 +120,7 @@ class Limits(Scenario):
         inside = [t for t in times if t <= times[0] + 60]
         print("in the first minute %d of 150, most in any %d" % (len(inside), most_in_any(times, 60)))
         self.assertLessEqual(most_in_any(times, 60), 151 + KILLS)
-        self.assertGreaterEqual(len(inside), 148)
+        self.assertGreaterEqual(len(inside), 149, "0.99 of it")
 
 
 if __name__ == "__main__":
