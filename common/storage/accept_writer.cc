@@ -100,6 +100,7 @@ class PostgresAcceptWriter final : public AcceptWriter {
     absl::StatusOr<AcceptResult> result = InTransaction<AcceptResult>(
         *session_, "accept",
         [&](pqxx::transaction_base& tx) -> absl::StatusOr<AcceptResult> {
+          if (is_one_statement && is_inserted) return absl::UnknownError("lost after it was stored");
           return Insert(tx, shard, batch, is_inserted);
         },
         is_one_statement ? Isolation::kOneStatement : Isolation::kReadCommitted);

@@ -8,51 +8,52 @@
 namespace sluice::storage {
 namespace {
 
+// The column `scheduler` is the holder: it has its name from when schedulers were the only ones, and versions before know it by it.
 constexpr const char* kKeepLease = R"sql(
-insert into rate_share as s (rate_key, holder, lease_until)
+insert into rate_share as s (rate_key, scheduler, lease_until)
 select '', holder, clock_timestamp() + $2::bigint * interval '1 microsecond' from unnest($1::text[]) as n(holder)
 order by holder
-on conflict (rate_key, holder) do update set lease_until = excluded.lease_until)sql";
+on conflict (rate_key, scheduler) do update set lease_until = excluded.lease_until)sql";
 
 constexpr const char* kTell = R"sql(
-insert into rate_share as s (rate_key, holder, used, wants)
+insert into rate_share as s (rate_key, scheduler, used, wants)
 select rate_key, holder, used, wants
 from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[]) as n(rate_key, holder, used, wants)
 order by rate_key, holder
-on conflict (rate_key, holder) do update set used = excluded.used, wants = excluded.wants)sql";
+on conflict (rate_key, scheduler) do update set used = excluded.used, wants = excluded.wants)sql";
 
 // The holder keeps to it already, so that it may only be less than what is stored.
 constexpr const char* kLower = R"sql(
 update rate_share s set most = least(s.most, n.lowered)
 from unnest($1::text[], $2::text[], $3::bigint[]) as n(rate_key, holder, lowered)
-where s.rate_key = n.rate_key and s.holder = n.holder)sql";
+where s.rate_key = n.rate_key and s.scheduler = n.holder)sql";
 
 constexpr const char* kOwn = R"sql(
-select rate_key, holder, most, target, granted_of from rate_share
-where holder = any($1::text[]) and rate_key = any($2::text[]))sql";
+select rate_key, scheduler, most, target, granted_of from rate_share
+where scheduler = any($1::text[]) and rate_key = any($2::text[]))sql";
 
 // One plans at a time; who lowers its own meanwhile only leaves more.
 constexpr const char* kLock = "select pg_advisory_xact_lock(11, 0)";
 
 constexpr const char* kAll = R"sql(
-select s.rate_key, s.holder, s.most, s.target, s.granted_of, s.used, s.wants,
+select s.rate_key, s.scheduler, s.most, s.target, s.granted_of, s.used, s.wants,
        (extract(epoch from clock_timestamp() - coalesce(l.lease_until, 'epoch')) * 1000000)::bigint,
        (extract(epoch from clock_timestamp()) * 1000000)::bigint
-from rate_share s left join rate_share l on l.rate_key = '' and l.holder = s.holder
-where s.rate_key <> '' order by s.rate_key, s.holder for update of s)sql";
+from rate_share s left join rate_share l on l.rate_key = '' and l.scheduler = s.scheduler
+where s.rate_key <> '' order by s.rate_key, s.scheduler for update of s)sql";
 
 constexpr const char* kGive = R"sql(
 update rate_share s set most = n.most, target = n.target, granted_of = n.granted_of
 from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) as n(rate_key, holder, most, target, granted_of)
-where s.rate_key = n.rate_key and s.holder = n.holder)sql";
+where s.rate_key = n.rate_key and s.scheduler = n.holder)sql";
 
 constexpr const char* kForget = R"sql(
 delete from rate_share s using unnest($1::text[], $2::text[]) as n(rate_key, holder)
-where s.rate_key = n.rate_key and s.holder = n.holder)sql";
+where s.rate_key = n.rate_key and s.scheduler = n.holder)sql";
 
 constexpr const char* kForgetLeases =
     "delete from rate_share l where l.rate_key = '' and l.lease_until < clock_timestamp() - interval '1 minute'"
-    " and not exists (select 1 from rate_share s where s.holder = l.holder and s.rate_key <> '')";
+    " and not exists (select 1 from rate_share s where s.scheduler = l.scheduler and s.rate_key <> '')";
 
 struct Shares {
   std::map<std::string, std::vector<ShareRow>> rows;

@@ -130,7 +130,7 @@ void Path::UseShared(SharedConnectionTable::Limits limits) {
 }
 
 void Path::EndLapsed(SteadyInstant now) {
-  if (std::any_of(shared_.begin(), shared_.end(), [now](const auto& limit) { return limit->MustEnd(now); })) Abort(/*also_past_dot=*/true);
+  if (std::any_of(shared_.begin(), shared_.end(), [now](const auto& limit) { return limit->MustEnd(now); })) Abort(/*also_past_dot=*/false);
 }
 
 size_t Path::MostPerAddress() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 namespace sluice::egress {
 namespace {
@@ -29,17 +30,19 @@ bool SharedConnections::MustEnd(SteadyInstant now) const {
 }
 
 void SharedConnectionTable::SetBook(const LimitBook& book, const absl::flat_hash_set<std::string>& pools, SteadyInstant now) {
-  for (auto& [key, limit] : limits_) limit->is_leaving = true;
+  absl::flat_hash_set<std::string> named;
   for (const SharedLimit& shared : book.shared()) {
     if (!pools.contains(shared.scope.pool)) continue;
-    std::shared_ptr<SharedConnections>& limit = limits_[KeyOf(shared)];
+    std::shared_ptr<SharedConnections>& limit = limits_[*named.insert(KeyOf(shared)).first];
     if (limit == nullptr) limit = std::make_shared<SharedConnections>();
+    // What it had may have lapsed long ago: connections that are open now do not end for that.
+    if (std::exchange(limit->is_leaving, false)) limit->grant = ShareGrant();
     limit->unit = shared.unit;
-    limit->is_leaving = false;
     limit->grant.SetCount(shared.rate.count);
     if (limit->is_rate()) limit->opened.SetRate(shared.rate, now);
     SetMost(*limit, now);
   }
+  for (auto& [key, limit] : limits_) limit->is_leaving = !named.contains(key);
 }
 
 SharedConnectionTable::Limits SharedConnectionTable::Find(const LimitBook& book, const ShapingFacts& facts) const {

@@ -34,7 +34,7 @@ struct SharedConnections {
   bool is_rate() const { return unit == SharedLimit::Unit::kNewConnections; }
   void Want(SteadyInstant now);
   int64_t Used(SteadyInstant now) const;
-  // Its share has lapsed so long ago that others will have it soon: connections end, whatever they are at.
+  // Its share has lapsed so long ago that others will have it soon: connections end that have not sent their final dot.
   bool MustEnd(SteadyInstant now) const;
 };
 

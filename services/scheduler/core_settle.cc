@@ -149,7 +149,8 @@ void Core::PutUnsettled(Unsettled item) {
 
 void Core::StartSettling(SteadyInstant steady) {
   if (settle_under_way_ || unsettled_.empty() || steady < retry_settle_at_) return;
-  const bool beside_high = steady < high_came_until_;
+  // Unless settling falls behind: then releases would stop for all.
+  const bool beside_high = steady < high_came_until_ && unsettled_.size() < options_.settle_backlog / 4;
   const size_t count = std::min(unsettled_.size(), beside_high ? options_.settle_batch_beside_high : options_.settle_batch);
   const auto end = unsettled_.begin() + static_cast<std::ptrdiff_t>(count);
   settling_.assign(std::make_move_iterator(unsettled_.begin()), std::make_move_iterator(end));

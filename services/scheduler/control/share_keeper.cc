@@ -10,6 +10,8 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(2);
 constexpr auto kLease = std::chrono::seconds(10);
+// Less than an egress waits before it asks another.
+constexpr auto kQuestionLife = std::chrono::seconds(2);
 // Holders stop using what they have so much earlier.
 constexpr auto kMargin = std::chrono::seconds(2);
 
@@ -18,7 +20,10 @@ constexpr auto kMargin = std::chrono::seconds(2);
 absl::Status ShareKeeper::Round(const PolicyDocument& policy, bool has_control) {
   Limits limits;
   for (const SharedLimit& shared : SharedLimitsOf(policy.shaping)) limits.emplace(KeyOf(shared), TermsOf(shared));
-  if (limits.empty() && !had_limits_) return absl::OkStatus();
+  if (limits.empty() && !had_limits_) {
+    for (const auto& [egress, told] : TakeEgresses()) told.answer({}, kLease - kMargin);
+    return absl::OkStatus();
+  }
   RETURN_IF_ERROR(Exchange(limits));
   if (has_control) RETURN_IF_ERROR(store_.Plan(limits));
   had_limits_ = !limits.empty();
@@ -26,18 +31,26 @@ absl::Status ShareKeeper::Round(const PolicyDocument& policy, bool has_control) 
 }
 
 void ShareKeeper::Told(const std::string& egress, EgressUses uses) {
+  uses.came_at = clock_.Steady();
   const std::lock_guard lock(mutex_);
   egresses_.insert_or_assign(egress, std::move(uses));
 }
 
-absl::Status ShareKeeper::Exchange(const Limits& limits) {
-  auto shares = mailbox_.Ask([&core = core_] { return core.Shares(); }, kPatience);
-  if (!shares) return absl::DeadlineExceededError("the core does not answer");
+std::map<std::string, EgressUses> ShareKeeper::TakeEgresses() {
   std::map<std::string, EgressUses> egresses;
   {
     const std::lock_guard lock(mutex_);
     egresses.swap(egresses_);
   }
+  // It has asked another scheduler since, and may have more by now than it said here.
+  std::erase_if(egresses, [now = clock_.Steady()](const auto& item) { return now - item.second.came_at > kQuestionLife; });
+  return egresses;
+}
+
+absl::Status ShareKeeper::Exchange(const Limits& limits) {
+  auto shares = mailbox_.Ask([&core = core_] { return core.Shares(); }, kPatience);
+  if (!shares) return absl::DeadlineExceededError("the core does not answer");
+  const std::map<std::string, EgressUses> egresses = TakeEgresses();
   std::set<std::string> holders = {id_};
   std::map<std::string, std::string> egress_of;
   std::vector<storage::ShareUse> uses = News(*std::move(shares));

@@ -24,6 +24,7 @@ struct EgressUses {
   std::vector<storage::ShareUse> uses;
   // Called once, from any thread, with what its holders have, and for how long from when it told us.
   std::function<void(const std::vector<storage::OwnShare>&, Duration valid_for)> answer;
+  SteadyInstant came_at{};
 };
 
 class ShareKeeper {
@@ -38,6 +39,8 @@ class ShareKeeper {
  private:
   using Limits = std::map<std::string, ShareTerms>;
   absl::Status Exchange(const Limits& limits);
+  // Those that still wait for their answer.
+  std::map<std::string, EgressUses> TakeEgresses();
   // Of this scheduler: what has changed since it was told.
   std::vector<storage::ShareUse> News(std::vector<ShareNow> shares);
   void Give(const std::vector<storage::OwnShare>& own, SteadyInstant until);

@@ -61,6 +61,16 @@ TEST_F(SharedConnectionsTest, NothingIsOpenedBeforeAShareIsThereNorAfterItIsOver
   EXPECT_FALSE(Count()->MustEnd(kStart + seconds(38))) << "there is nothing to end";
 }
 
+// A rule that goes and comes back while nobody gives shares: what is open now does not end for what lapsed then.
+TEST_F(SharedConnectionsTest, ARuleThatComesBackBeginsAnew) {
+  Give(3, 3, kStart);
+  Count()->budget.Join(1);
+  table.SetBook(LimitBook({}, {}), {"warm"}, kStart);
+  table.SetBook(book, {"warm"}, kStart + seconds(100));
+  EXPECT_TRUE(Count()->budget.IsOver()) << "it has no share yet";
+  EXPECT_FALSE(Count()->MustEnd(kStart + seconds(100)));
+}
+
 TEST_F(SharedConnectionsTest, AShareComesDownToTheTargetAsConnectionsEnd) {
   Give(6, 6, kStart);
   Count()->budget.Join(6);
