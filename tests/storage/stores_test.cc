@@ -95,7 +95,7 @@ TEST_F(StoresTest, SharesAreGivenOutOnceAndComeBackWithTheLease) {
   ASSERT_TRUE(store->Plan(limits).ok());
   EXPECT_EQ(exchange("b", {}, Duration(0)), 5);
   // Its lease is over at once, and its interval after a second.
-  Exec("update rate_share set lease_until = clock_timestamp() - interval '5 seconds' where holder = 'b' and rate_key = ''");
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '5 seconds' where scheduler = 'b' and rate_key = ''");
   ASSERT_TRUE(store->Plan(limits).ok());
   EXPECT_EQ(exchange("a", {}, longer), 10);
   ASSERT_TRUE(store->Plan({}).ok());
@@ -117,10 +117,10 @@ TEST_F(StoresTest, SeveralHoldersTellAndAreAnsweredTogether) {
   ASSERT_EQ(own->size(), 2u);
   for (const OwnShare& share : *own) EXPECT_EQ(share.row.most, 3) << share.row.holder;
   // Those whose connections may go on keep all of theirs back.
-  Exec("update rate_share set lease_until = clock_timestamp() - interval '50 seconds' where holder = 'egress e1/1' and rate_key = ''");
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '50 seconds' where scheduler = 'egress e1/1' and rate_key = ''");
   ASSERT_TRUE(store->Plan(limits).ok());
   EXPECT_EQ(store->Exchange({holders[0]}, {}, {key}, lease)->at(0).row.most, 3);
-  Exec("update rate_share set lease_until = clock_timestamp() - interval '61 seconds' where holder = 'egress e1/1' and rate_key = ''");
+  Exec("update rate_share set lease_until = clock_timestamp() - interval '61 seconds' where scheduler = 'egress e1/1' and rate_key = ''");
   ASSERT_TRUE(store->Plan(limits).ok());
   EXPECT_EQ(store->Exchange({holders[0]}, {}, {key}, lease)->at(0).row.most, 6);
 }
