@@ -129,6 +129,11 @@ def hole(args):
     try:
         beside.stop()
         beside.start(beside.load("bulk", args.bulk, "'hole.test'"))
+        without.stop()  # Both schedulers are young, both servers have just written what they had.
+        without.trial.local.sql("checkpoint")
+        without.trial.local["scheduler"].start()
+        for bench in (without, beside):
+            rate(bench.trial, args.messages)  # Connections are open, partitions are there.
         shares = []
         for pair in range(args.pairs):
             order = [without, beside] if pair % 2 == 0 else [beside, without]
