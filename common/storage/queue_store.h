@@ -87,8 +87,8 @@ class AcceptWriter {
   virtual ~AcceptWriter() = default;
   virtual int64_t writer() const = 0;
   // Commits the batch in one transaction for `shard`, mostly in one round trip. On any error
-  // nothing is known to be stored
-  // and after Unknown or Unavailable the object is dead: open another (a new writer id).
+  // nothing is known to be stored, and after Unknown or Unavailable the object is dead: open
+  // another (a new writer id).
   virtual absl::StatusOr<AcceptResult> Accept(int shard,
                                               const std::vector<AcceptedMessage>& batch) = 0;
 };
