@@ -4,11 +4,11 @@
 set -euo pipefail
 
 image=(ca-certificates libgrpc++1.51 libprotobuf32 libabsl20220623 libpqxx-6.4 libprometheus-cpp-pull1.0 libunbound8 libre2-9 liblz4-1
-  libxxhash0 libyaml-cpp0.7 libidn2-0 libssl3 libpsl5 libcurl4 publicsuffix)
+  libxxhash0 libyaml-cpp0.7 libidn2-0 libssl3 libpsl5 libcurl4 libtcmalloc-minimal4 publicsuffix)
 run=(postgresql-15 ca-certificates openssl)
 build=(build-essential cmake ninja-build ccache mold pkg-config protobuf-compiler protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev
   libabsl-dev libssl-dev libpq-dev libpqxx-dev prometheus-cpp-dev libasio-dev libunbound-dev libevent-dev nettle-dev libre2-dev liblz4-dev
-  libzstd-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libpsl-dev python3 python3-yaml
+  libzstd-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libgoogle-perftools-dev libidn2-dev libpsl-dev python3 python3-yaml
   libgtest-dev
   libgmock-dev libbenchmark-dev)
 test=(postfix strace libclang-rt-14-dev clang-14 python3-grpcio python3-protobuf python3-xxhash python3-dkim python3-nacl knot prometheus git procps iproute2)

@@ -294,6 +294,16 @@ bool Core::Turn() {
   return more;
 }
 
+Duration Core::Patience(Duration most) const {
+  constexpr Duration kLeast = std::chrono::milliseconds(1);
+  const SteadyInstant steady = clock_.Steady();
+  SteadyInstant at = steady + most;
+  if (is_releasing_ && !shared_.empty()) at = std::min(at, shared_.NextReady(steady).value_or(at));
+  if (is_releasing_) at = std::min(at, fleet_.NextRested().value_or(at));
+  if (!settle_under_way_ && !unsettled_.empty()) at = std::min(at, settle_not_before_);
+  return std::clamp<Duration>(std::chrono::duration_cast<Duration>(at - steady), std::min(kLeast, most), most);
+}
+
 // What was committed and not handed off; which writers live.
 void Core::AskPostgres(SteadyInstant steady) {
   if (shards_.empty() || loading_shards_ > 0) return;
@@ -357,6 +367,7 @@ CoreSnapshot Core::Snapshot() const {
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
   flows_.ForEachWarmupWaiting([&](uint32_t, uint32_t, int64_t entries) { out.warmup_waiting += entries; });
+  out.resting_paths = fleet_.resting_count();
   out.held = held_count_;
   out.facts = static_cast<int64_t>(facts_.size());
   out.texts = static_cast<int64_t>(texts_.size());

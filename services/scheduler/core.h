@@ -68,6 +68,8 @@ struct CoreOptions {
   size_t most_idle_facts = 100'000, most_idle_domains = 500'000;
   // While high-priority mail comes in: what it waits for, the processors and the log, is held for no longer than this takes.
   size_t settle_batch_beside_high = 200;
+  // … and so much of the time that a settlement took passes before the next: what has no processor of its own waits less.
+  double settle_rest_beside_high = 0.5;
   uint64_t seed = 1;  // Jitter and attempt ids.
 };
 
@@ -395,6 +397,8 @@ class Core {
 
   // core_settle.cc
   void OnReport(Session session, const AttemptReport& report);
+  bool IsBesideHigh(SteadyInstant steady) const;
+  void RestBesideHigh(SteadyInstant steady);
   void StartSettling(SteadyInstant steady);
   // One transaction at a time numbers events: after a settlement or, when nothing is to be settled, twice a second.
   void TakeInbox(SteadyInstant steady);
@@ -475,7 +479,7 @@ class Core {
   std::vector<FetchRequest> to_fetch_;
   std::deque<Unsettled> unsettled_;
   std::vector<Unsettled> settling_;
-  SteadyInstant oldest_unsettled_{}, retry_settle_at_{};
+  SteadyInstant oldest_unsettled_{}, settle_began_{}, settle_not_before_{};
   SteadyInstant high_came_until_{};  // High-priority mail came a moment ago.
   SteadyInstant inbox_at_{};
   bool settle_under_way_ = false;  // Or an inbox is being taken.

@@ -32,6 +32,7 @@ void Core::WakeWhatMayGo(SteadyInstant steady) {
   flows_.WakeProbes(fleet_.FreeProbes());
   flows_.WakeTenants([&](uint32_t tenant) { return rates_.May(tenant, steady) && fleet_.AnyCreditFor(tenant); });
   for (const uint32_t site : std::exchange(wake_sites_, {})) flows_.WakeSite(site);
+  for (const uint32_t site : fleet_.TakeRested(steady)) flows_.WakeSite(site);
   for (const uint64_t group : std::exchange(wake_limits_, {})) flows_.WakeLimit(group, 1);
   flows_.WakeSomeLimits();
   WakeShared(steady);

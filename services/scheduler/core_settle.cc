@@ -14,6 +14,7 @@ constexpr int kDelivered = 1;
 constexpr int kDeferred = 2;
 constexpr auto kMovesOnAfter = std::chrono::seconds(1);
 constexpr auto kSettleRetry = std::chrono::milliseconds(200);
+constexpr auto kLongestRest = std::chrono::milliseconds(20);
 constexpr auto kInboxEvery = std::chrono::milliseconds(500);
 constexpr int kInboxBatch = 1'000;
 constexpr size_t kMostEndedUnloaded = 1'000'000;
@@ -98,11 +99,10 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     const InFlight flight = it->second;
     goes_elsewhere = current && LearnFamily(report, flight, now);
     if (flight.source != kNoSource) {
-      Path& path = fleet_.path(flight.source, flight.site);
       if (FailedToReach(report)) {
-        path.Failed();
+        fleet_.Failed(flight.source, flight.site, clock_.Steady());
       } else {
-        path.Delivered();
+        fleet_.path(flight.source, flight.site).Delivered();
       }
     }
     if (!current) {
@@ -148,10 +148,9 @@ void Core::PutUnsettled(Unsettled item) {
 }
 
 void Core::StartSettling(SteadyInstant steady) {
-  if (settle_under_way_ || unsettled_.empty() || steady < retry_settle_at_) return;
-  // Unless settling falls behind: then releases would stop for all.
-  const bool beside_high = steady < high_came_until_ && unsettled_.size() < options_.settle_backlog / 4;
-  const size_t count = std::min(unsettled_.size(), beside_high ? options_.settle_batch_beside_high : options_.settle_batch);
+  if (settle_under_way_ || unsettled_.empty() || steady < settle_not_before_) return;
+  const size_t most = IsBesideHigh(steady) ? options_.settle_batch_beside_high : options_.settle_batch;
+  const size_t count = std::min(unsettled_.size(), most);
   const auto end = unsettled_.begin() + static_cast<std::ptrdiff_t>(count);
   settling_.assign(std::make_move_iterator(unsettled_.begin()), std::make_move_iterator(end));
   unsettled_.erase(unsettled_.begin(), end);
@@ -168,8 +167,21 @@ void Core::StartSettling(SteadyInstant steady) {
   std::vector<storage::ShardEpoch> epochs;
   for (const auto& [shard, epoch] : shards) epochs.push_back(epoch);
   settle_under_way_ = true;
+  settle_began_ = steady;
   CoreMetrics::Add(metrics_.settle_transactions);
   ports_.Settle(std::move(epochs), std::move(settlements));
+}
+
+// Where settling is what bounds the rate, the processors are all taken; high-priority mail finds them free in between.
+void Core::RestBesideHigh(SteadyInstant steady) {
+  if (!IsBesideHigh(steady)) return;
+  const auto rest = std::chrono::duration_cast<Duration>((steady - settle_began_) * options_.settle_rest_beside_high);
+  settle_not_before_ = steady + std::min<Duration>(rest, kLongestRest);
+}
+
+// Unless settling falls behind: then releases would stop for all.
+bool Core::IsBesideHigh(SteadyInstant steady) const {
+  return steady < high_came_until_ && unsettled_.size() < options_.settle_backlog / 4;
 }
 
 absl::flat_hash_set<int> Core::KeepNumbers(const storage::SettleResult& result) {
@@ -208,6 +220,7 @@ void Core::OnInboxFailed() { settle_under_way_ = false; }
 
 void Core::OnSettled(const storage::SettleResult& result) {
   settle_under_way_ = false;
+  RestBesideHigh(clock_.Steady());
   std::vector<Unsettled> done = std::exchange(settling_, {});
   const absl::flat_hash_set<int> lost = KeepNumbers(result);
   for (Unsettled& item : done) {
@@ -287,7 +300,7 @@ void Core::OnSettleFailed() {
   unsettled_.insert(unsettled_.begin(), std::make_move_iterator(settling_.begin()),
                     std::make_move_iterator(settling_.end()));
   settling_.clear();
-  retry_settle_at_ = clock_.Steady() + kSettleRetry;
+  settle_not_before_ = clock_.Steady() + kSettleRetry;
 }
 
 }  // namespace sluice::scheduler

@@ -110,12 +110,4 @@ void Core::WakeShared(SteadyInstant steady) {
   });
 }
 
-Duration Core::Patience(Duration most) const {
-  const SteadyInstant steady = clock_.Steady();
-  const std::optional<SteadyInstant> at = !is_releasing_ || shared_.empty() ? std::nullopt : shared_.NextReady(steady);
-  if (!at) return most;
-  constexpr Duration kLeast = std::chrono::milliseconds(1);
-  return std::clamp<Duration>(*at - steady, kLeast, most);
-}
-
 }  // namespace sluice::scheduler

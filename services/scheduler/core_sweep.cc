@@ -24,6 +24,7 @@ void Core::StartSweep(SweepOrder order, const std::vector<int>& shards) {
                     .sender_domain = filter.sender_domain,
                     .tags = filter.tags};
   for (const std::string& domain : std::exchange(sweep.order.domains, {})) sweep.domains.insert(domains_.Number(domain));
+  if (sweep.order.kind == SweepKind::kRetryNow) fleet_.EndRests();
   sweep.later_at = clock_.Steady() + kLaterEvery;
   sweep.accepted_before = ToTicks(sweep.order.accepted_before);
   for (const int shard : shards) sweep.shards[shard];
@@ -75,6 +76,7 @@ void Core::SweepMessage(Sweep& sweep, Instant now) {
 }
 
 void Core::LookAgain(Sweep& sweep, Instant now) {
+  if (sweep.order.kind == SweepKind::kRetryNow) fleet_.EndRests();
   sweep.later_at = clock_.Steady() + kLaterEvery;
   for (const int64_t id : std::exchange(sweep.later, {})) {
     const auto count = sweep.shards.find(static_cast<int>(id >> 56));

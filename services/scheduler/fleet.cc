@@ -1,5 +1,8 @@
 #include "scheduler/fleet.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace sluice::scheduler {
 namespace {
 constexpr size_t kMostIdlePaths = 100'000;
@@ -86,6 +89,42 @@ void Fleet::ForgetRooms(EgressNumber egress) {
     if (sources_[item.first.first].egress != egress) return false;
     item.second.most.reset();
     return item.second.in_flight <= 0;
+  });
+}
+
+void Fleet::Failed(uint16_t source, uint32_t site, SteadyInstant now) {
+  const Duration rest = path(source, site).Failed();
+  if (rest > Duration::zero()) rests_.emplace(now + rest, Key(source, site));
+}
+
+std::vector<uint32_t> Fleet::TakeRested(SteadyInstant now) {
+  std::vector<uint32_t> sites;
+  while (!rests_.empty() && rests_.begin()->first <= now) {
+    const uint64_t key = rests_.begin()->second;
+    rests_.erase(rests_.begin());
+    const auto it = paths_.find(key);
+    if (it == paths_.end()) continue;
+    it->second.EndRest();
+    sites.push_back(static_cast<uint32_t>(key));
+  }
+  return sites;
+}
+
+void Fleet::EndRests() {
+  std::multimap<SteadyInstant, uint64_t> all;
+  for (const auto& [at, key] : std::exchange(rests_, {})) all.emplace(SteadyInstant{}, key);
+  rests_ = std::move(all);
+}
+
+std::optional<SteadyInstant> Fleet::NextRested() const {
+  if (rests_.empty()) return std::nullopt;
+  return rests_.begin()->first;
+}
+
+int64_t Fleet::resting_count() const {
+  return std::count_if(rests_.begin(), rests_.end(), [&](const auto& item) {
+    const auto it = paths_.find(item.second);
+    return it != paths_.end() && it->second.resting;
   });
 }
 

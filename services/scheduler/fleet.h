@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/clock.h"
+#include "scheduler/path.h"
 #include "scheduler/types.h"
 
 namespace sluice::scheduler {
@@ -122,26 +124,6 @@ struct Source {
   bool bound = false;
 };
 
-// How much of a path may be in flight: grows with deliveries, falls when connecting fails, so that a dead site never eats the credit.
-struct Path {
-  uint16_t in_flight = 0;
-  uint16_t window = 32;
-  bool proven = false;  // Delivered, and has not failed since.
-
-  static constexpr uint16_t kLeast = 4;
-  static constexpr uint16_t kFirst = 32;
-  static constexpr uint16_t kMost = 1024;
-  bool HasRoom() const { return in_flight < window; }
-  void Delivered() {
-    window = window < kMost ? static_cast<uint16_t>(window + 1) : kMost;
-    proven = true;
-  }
-  void Failed() {
-    window = window / 2 > kLeast ? static_cast<uint16_t>(window / 2) : kLeast;
-    proven = false;
-  }
-};
-
 // Entries of one source in flight that limits of its egress count together, and how many of them it can use.
 struct Room {
   int64_t in_flight = 0;
@@ -161,6 +143,14 @@ class Fleet {
   const std::vector<Source>& sources() const { return sources_; }
 
   Path& path(uint16_t source, uint32_t site) { return paths_[Key(source, site)]; }
+  // Connecting failed on it: it may rest.
+  void Failed(uint16_t source, uint32_t site, SteadyInstant now);
+  // Sites with a path whose rest is over, once each time.
+  std::vector<uint32_t> TakeRested(SteadyInstant now);
+  // As if the time of all had come: a person wants mail to be tried.
+  void EndRests();
+  std::optional<SteadyInstant> NextRested() const;
+  int64_t resting_count() const;
   // Forgets a path that is idle, unless it is one that fails or, of not too many, one that delivers.
   void Settle(uint16_t source, uint32_t site);
   // Paths that held much begin small again.
@@ -210,6 +200,7 @@ class Fleet {
   std::vector<Source> sources_;
   absl::flat_hash_map<std::string, uint16_t> source_numbers_;
   absl::flat_hash_map<uint64_t, Path> paths_;
+  std::multimap<SteadyInstant, uint64_t> rests_;  // Key of the path, by when its rest ends; one that delivered meanwhile is still here.
   absl::flat_hash_map<std::pair<uint16_t, uint64_t>, Room> rooms_;
 };
 

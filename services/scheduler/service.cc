@@ -113,6 +113,7 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   gauge("sluice_scheduler_content_bytes_count", "Bytes of content in memory.", &CoreSnapshot::content_bytes);
   gauge("sluice_scheduler_flows_count", "Flows with ready entries.", &CoreSnapshot::flows);
   gauge("sluice_scheduler_unrouted_entries_count", "Entries that no route names.", &CoreSnapshot::unrouted);
+  gauge("sluice_scheduler_resting_paths_count", "Paths that rest, as connecting failed again and again.", &CoreSnapshot::resting_paths);
   gauge("sluice_warmup_waiting_count", "Entries that wait for an allowance.", &CoreSnapshot::warmup_waiting);
   gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
   metrics.AddProcess(wire::Version());

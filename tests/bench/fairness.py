@@ -129,8 +129,10 @@ def hole(args):
     try:
         beside.stop()
         beside.start(beside.load("bulk", args.bulk, "'hole.test'"))
-        without.stop()  # Both schedulers are young, both servers have just written what they had.
-        without.trial.local.sql("checkpoint")
+        # Both schedulers are young, both servers have just written the bulk: their memory is in use, their WAL segments are made.
+        without.stop()
+        without.load("bulk", args.bulk, "'hole.test'")
+        without.trial.local.sql("truncate queue_entry, message")
         without.trial.local["scheduler"].start()
         for bench in (without, beside):
             rate(bench.trial, args.messages)  # Connections are open, partitions are there.

@@ -107,6 +107,7 @@ void Describe(CLI::App& app, Options& o) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--from", o.shape.from, "From and return path")->capture_default_str();
+  app.add_flag("--no-return-path", o.load.no_return_path, "leave it out: the policy's verp_domain makes one for each recipient");
   app.add_option("--streams", o.streams, "NAME[=SHARE],…: streams by share")->capture_default_str();
   app.add_option("--campaign", o.load.campaign, "campaign of all messages");
   app.add_option("--connections", o.client.connections, "gRPC connections, a stream each")

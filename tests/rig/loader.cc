@@ -116,7 +116,7 @@ void Loader::Fill(Pending& pending, v1::Submission& submission) {
   if (options_.idempotency) submission.set_idempotency_key(maker_.Token(pending.id));
   submission.set_stream(StreamOf(pending.id.number));
   submission.set_campaign(options_.campaign);
-  submission.set_return_path(shape.from);
+  if (!options_.no_return_path) submission.set_return_path(shape.from);
   maker_.Content(pending.id, *submission.mutable_content());
   const auto count = static_cast<int>(shape.recipients);
   while (submission.recipients_size() < count) submission.add_recipients();

@@ -26,6 +26,7 @@ struct LoadOptions {
   Duration retry_for = std::chrono::minutes(5);  // then a message is given up
   bool idempotency = true;
   std::string campaign;
+  bool no_return_path = false;
   // Streams with their share: message n goes by n modulo the sum of shares.
   std::vector<std::pair<std::string, uint64_t>> streams = {{"transactional", 1}};
   std::string tokens_file;

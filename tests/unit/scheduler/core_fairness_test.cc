@@ -101,6 +101,31 @@ TEST_F(CoreFairnessTest, SettlementsAreShortWhileHighPriorityMailComes) {
   EXPECT_GT(settles(), CoreOptions().settle_batch_beside_high);
 }
 
+// Where settling bounds the rate the processors are all taken; high-priority mail finds them free in between.
+TEST_F(CoreFairnessTest, ASettlementRestsForHalfItsTimeWhileHighPriorityMailComes) {
+  for (int i = 0; i < 9; ++i) HandOff("bulk", 100, "d" + std::to_string(i) + ".test");
+  HandedBatch urgent = rig.Batch(seq++, next++, 1, "d1.test");
+  urgent.messages[0].priority = kHighPriority;
+  rig.HandOff(std::move(urgent));
+  rig.Run();
+  ReportAllBut("");
+  do {
+    rig.core.Turn();
+  } while (rig.TakeInbox());
+  const auto begins_after = [&](Duration time) {
+    rig.clock.Advance(time);
+    rig.core.Turn();
+    return !rig.world.settling.empty();
+  };
+  rig.clock.Advance(std::chrono::milliseconds(10));
+  ASSERT_TRUE(rig.Commit());
+  EXPECT_FALSE(begins_after(std::chrono::milliseconds(4)));
+  EXPECT_TRUE(begins_after(std::chrono::milliseconds(1)));
+  rig.clock.Advance(std::chrono::seconds(1));
+  ASSERT_TRUE(rig.Commit());
+  EXPECT_TRUE(begins_after(Duration::zero())) << "no more of it comes";
+}
+
 // An egress that connects anew keeps its reports for whoever owns their shards now: nothing of them counts twice or for ever.
 TEST_F(CoreFairnessTest, AnEgressThatConnectsAnewHasItsWholeCredit) {
   for (int i = 0; i < 60; ++i) HandOff("bulk", 100, "d" + std::to_string(i) + ".test");
