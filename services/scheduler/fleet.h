@@ -185,6 +185,10 @@ class Fleet {
     if (it == paths_.end()) return true;
     return it->second.HasRoom() && it->second.in_flight < egresses_[sources_[source].egress].free_credit();
   }
+  bool PathIsDown(uint16_t source, uint32_t site) const {
+    const auto it = paths_.find(Key(source, site));
+    return it != paths_.end() && it->second.IsDown();
+  }
   bool PathIsProven(uint16_t source, uint32_t site) const {
     const auto it = paths_.find(Key(source, site));
     return it != paths_.end() && it->second.proven;

@@ -53,7 +53,7 @@ void Flows::Forget(FlowNumber number) {
   Flow& flow = flows_[number];
   numbers_.erase(KeyOf(flow.lane, flow.site));
   Lane& lane = lanes_[flow.lane];
-  --tenant_flows_[lane.tenant];
+  if (flow.parked != Parked::kDown) --tenant_flows_[lane.tenant];
   --site_flows_[flow.site];
   if (--lane.flows == 0) {
     lane_numbers_.erase(lane);
@@ -122,6 +122,9 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
       parked_rate_.push_back(tenant);
       queue_.Served(count, FairQueue::Then::kTenantParked);
       return;
+    case Parked::kDown:
+      --tenant_flows_[tenant];
+      [[fallthrough]];
     case Parked::kPath:
       parked_site_[flow.site].push_back(number);
       break;
@@ -162,6 +165,7 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
 void Flows::Wake(FlowNumber number, Parked why) {
   Flow& flow = flows_[number];
   if (!flow.in_use || flow.parked != why) return;
+  if (why == Parked::kDown) ++tenant_flows_[lanes_[flow.lane].tenant];
   flow.parked = Parked::kNot;
   queue_.Add(number, flow.lane);
 }
@@ -294,7 +298,10 @@ void Flows::WakeSite(uint32_t site) {
   if (it == parked_site_.end()) return;
   const std::vector<FlowNumber> numbers = std::move(it->second);
   parked_site_.erase(it);
-  for (const FlowNumber number : numbers) Wake(number, Parked::kPath);
+  for (const FlowNumber number : numbers) {
+    Wake(number, Parked::kPath);
+    Wake(number, Parked::kDown);
+  }
 }
 
 void Flows::NewPolicy() {

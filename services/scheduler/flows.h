@@ -34,6 +34,7 @@ enum class Parked : uint8_t {
   kTenant,  // Lane: its tenant has its share of their credit in flight.
   kRate,    // Tenant: its rate.
   kPath,    // Flow: its site's paths are full.
+  kDown,    // Flow: no path to its site can connect.
   kProbe,   // Flow: enough is in flight on paths that have yet to deliver.
   kPool,    // Flow: no member of its pool can send.
   kLimit,   // Flow: limits of the sources that could send let no more of it begin soon.
@@ -91,7 +92,7 @@ class Flows {
   bool HasTurns() const { return queue_.HasTurns(); }
   size_t size() const { return numbers_.size(); }
   bool HasSite(uint32_t site) const { return site < site_flows_.size() && site_flows_[site] > 0; }
-  // Flows of the tenant, stale ones included.
+  // Flows of the tenant, stale ones included, those to sites that are down not.
   uint32_t CountOf(uint32_t tenant) const { return tenant < tenant_flows_.size() ? tenant_flows_[tenant] : 0; }
 
   // All flows are stale from now on.

@@ -27,7 +27,9 @@ struct Path {
   static constexpr Duration kFirstRest = std::chrono::seconds(1);
   static constexpr Duration kLongestRest = std::chrono::seconds(30);
 
-  bool HasRoom() const { return failures < kMostFailures ? in_flight < window : !resting && in_flight == 0; }
+  // Nothing but probes goes.
+  bool IsDown() const { return failures >= kMostFailures; }
+  bool HasRoom() const { return IsDown() ? !resting && in_flight == 0 : in_flight < window; }
   void Delivered() {
     window = window < kMost ? static_cast<uint16_t>(window + 1) : kMost;
     proven = true;
@@ -38,7 +40,7 @@ struct Path {
   Duration Failed() {
     window = window / 2 > kLeast ? static_cast<uint16_t>(window / 2) : kLeast;
     proven = false;
-    if (failures < kMostFailures && ++failures < kMostFailures) return Duration::zero();
+    if (!IsDown() && ++failures < kMostFailures) return Duration::zero();
     if (resting) return Duration::zero();
     resting = true;
     const Duration rest = std::min(kFirstRest * (1 << rests), kLongestRest);

@@ -114,7 +114,7 @@ Choice Pools::Pick(uint32_t number, const Target& target, uint16_t last_source, 
 Choice Pools::PickFrom(uint32_t number, const Target& target, uint16_t last_source, Instant now, IsHeld is_held) {
   Pool& pool = pools_[number];
   eligible_.assign(pool.sources.size(), 0);
-  bool can_send = false, held = false, lacks_allowance = false, limited = false;
+  bool can_send = false, held = false, lacks_allowance = false, limited = false, all_down = true;
   for (size_t i = 0; i < pool.sources.size(); ++i) {
     const uint16_t source = pool.sources[i];
     if (pool.members[i].weight <= 0 || !fleet_.CanSend(source)) continue;
@@ -133,6 +133,7 @@ Choice Pools::PickFrom(uint32_t number, const Target& target, uint16_t last_sour
     }
     const bool has_room = fleet_.HasRoom(source, target.limit_group);
     limited = limited || !has_room;
+    all_down = all_down && fleet_.PathIsDown(source, target.site);
     eligible_[i] = has_room && (fleet_.PathHasRoom(source, target.site) || !fleet_.PathFails(source, target.site)) ? 1 : 0;
   }
   const auto [it, fresh] = pool.turns.try_emplace(target.provider);
@@ -141,7 +142,7 @@ Choice Pools::PickFrom(uint32_t number, const Target& target, uint16_t last_sour
   if (turn.waiting < 0 || eligible_[static_cast<size_t>(turn.waiting)] == 0) {
     turn.waiting = turn.rotation.Pick(std::span<const uint8_t>(eligible_));
   }
-  if (turn.waiting < 0 && can_send) return {.parked = limited ? Parked::kLimit : Parked::kPath};
+  if (turn.waiting < 0 && can_send) return {.parked = limited ? Parked::kLimit : all_down ? Parked::kDown : Parked::kPath};
   if (turn.waiting < 0) return {.parked = lacks_allowance ? Parked::kWarmup : held ? Parked::kConstraint : Parked::kPool};
   const uint16_t source = pool.sources[static_cast<size_t>(turn.waiting)];
   if (const Parked why = WhyBusy(source, target); why != Parked::kNot) return {.parked = why};

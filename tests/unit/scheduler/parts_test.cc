@@ -130,6 +130,26 @@ TEST_F(FlowsTest, AParkedFlowComesBackOnlyForWhatItWaitsFor) {
   EXPECT_EQ(Serve(), 5u);
 }
 
+// Else a tenant's dead sites would keep its mail to other domains from being looked up.
+TEST_F(FlowsTest, AFlowToASiteThatIsDownIsNotCounted) {
+  Add({.tenant = 1, .site = 5}, 2);
+  Add({.tenant = 1, .site = 6});
+  Serve(0, Parked::kDown);
+  EXPECT_EQ(flows.CountOf(1), 1u);
+  Serve(0, Parked::kDown);
+  EXPECT_EQ(flows.CountOf(1), 0u);
+  flows.WakeSite(5);
+  EXPECT_EQ(flows.CountOf(1), 1u);
+  EXPECT_EQ(Serve(2), 5u);
+  EXPECT_EQ(flows.CountOf(1), 0u);
+  flows.NewPolicy();
+  const FlowNumber stale = flows.NextStale();
+  flows.Ready(stale).Pop(index);
+  flows.DropStale(stale);
+  EXPECT_EQ(flows.CountOf(1), 0u);
+  EXPECT_EQ(flows.size(), 0u);
+}
+
 TEST_F(FlowsTest, WhatComesToAParkedFlowWaitsWithIt) {
   Add({.tenant = 1, .site = 5});
   Serve(0, Parked::kPool);
