@@ -358,6 +358,17 @@ void Core::Flush() {
   }
 }
 
+std::map<std::string, Duration> Core::DownPaths(const std::string& domain) {
+  std::map<std::string, Duration> out;
+  const uint32_t site = domains_[domains_.Number(domain)].site;
+  if (site == kNoSite) return out;
+  const SteadyInstant steady = clock_.Steady();
+  for (uint16_t source = 0; source < fleet_.sources().size(); ++source) {
+    if (fleet_.PathIsDown(source, site)) out[fleet_.source(source).name] = fleet_.RestOf(source, site, steady);
+  }
+  return out;
+}
+
 CoreSnapshot Core::Snapshot() const {
   CoreSnapshot out;
   out.entries = static_cast<int64_t>(index_.size());
@@ -367,7 +378,7 @@ CoreSnapshot Core::Snapshot() const {
   out.flows = static_cast<int64_t>(flows_.size());
   out.unrouted = unrouted_count_;
   flows_.ForEachWarmupWaiting([&](uint32_t, uint32_t, int64_t entries) { out.warmup_waiting += entries; });
-  out.resting_paths = fleet_.resting_count();
+  out.down_paths = fleet_.down_count();
   out.held = held_count_;
   out.facts = static_cast<int64_t>(facts_.size());
   out.texts = static_cast<int64_t>(texts_.size());

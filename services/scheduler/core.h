@@ -199,6 +199,8 @@ class Core {
   void SendShaping(const std::string& egress, uint64_t session, const ShapingOrder& order);
 
   CoreSnapshot Snapshot() const;
+  // Sources whose path to the domain's site is down, and how long each rests still.
+  std::map<std::string, Duration> DownPaths(const std::string& domain);
   Fleet& fleet() { return fleet_; }
 
  private:
@@ -277,6 +279,8 @@ class Core {
   bool IsThere(const Sweep& sweep, uint32_t domain);
   // `recall`: what is in flight and not begun is asked back.
   void ApplySweep(Sweep& sweep, Slot slot, Instant now, bool recall = true);
+  // Its site is tried, though nobody could connect.
+  void EndRestsFor(const Entry& entry);
   void SettleSwept(Sweep& sweep, Slot slot, Instant now);
   void EndSwept(const Unsettled& item, bool committed);
 

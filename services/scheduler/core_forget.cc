@@ -76,6 +76,7 @@ bool Core::ForgetDomains(Instant now) {
 
 void Core::ForgetSite(uint32_t site) {
   fleet_.ForgetSite(site);
+  flows_.WakeSite(site);
   families_.ForgetSite(site);
 }
 

@@ -207,6 +207,9 @@ void Core::Place_(Slot slot, Instant now, bool first) {
     settlement.attempts = static_cast<int16_t>(entry.attempts);
     settlement.stage = "local";
     settlement.detail = Cat("not delivered within its time after ", entry.attempts, " attempts");
+    if (const uint32_t site = domains_[entry.domain].site; site != kNoSite && flows_.IsDown(site)) {
+      Append(settlement.detail, "; no connection to ", domains_.site(site).name, " can be made");
+    }
     entry.place = Place::kSettling;
     contents_.Drop(entry.id, entry.message_id());
     CoreMetrics::Add(metrics_.expired);

@@ -23,6 +23,9 @@ std::string_view KindOf(int disposition) {
   return disposition == kDelivered ? "delivered" : disposition == kDeferred ? "deferred" : "bounced";
 }
 
+// Says nothing of the host: it did not come to it, or it is about what this mail wants.
+bool IsOfThePath(const AttemptReport& report) { return report.stage != "local" && report.stage != "starttls"; }
+
 bool FailedToReach(const AttemptReport& report) {
   return report.disposition == kDeferred && (report.stage == "connect" || report.stage == "banner" ||
                                              report.stage == "dns" || report.stage == "ehlo");
@@ -100,9 +103,9 @@ void Core::OnReport(Session session, const AttemptReport& report) {
     goes_elsewhere = current && LearnFamily(report, flight, now);
     if (flight.source != kNoSource) {
       if (FailedToReach(report)) {
-        fleet_.Failed(flight.source, flight.site, clock_.Steady());
-      } else {
-        fleet_.path(flight.source, flight.site).Delivered();
+        fleet_.Failed(flight.source, flight.site, static_cast<uint64_t>(flight.attempt_id), next_attempt_id_, clock_.Steady());
+      } else if (IsOfThePath(report)) {
+        fleet_.Delivered(flight.source, flight.site);
       }
     }
     if (!current) {
@@ -167,7 +170,7 @@ void Core::StartSettling(SteadyInstant steady) {
   std::vector<storage::ShardEpoch> epochs;
   for (const auto& [shard, epoch] : shards) epochs.push_back(epoch);
   settle_under_way_ = true;
-  settle_began_ = steady;
+  settle_began_ = clock_.Steady();
   CoreMetrics::Add(metrics_.settle_transactions);
   ports_.Settle(std::move(epochs), std::move(settlements));
 }
@@ -181,7 +184,7 @@ void Core::RestBesideHigh(SteadyInstant steady) {
 
 // Unless settling falls behind: then releases would stop for all.
 bool Core::IsBesideHigh(SteadyInstant steady) const {
-  return steady < high_came_until_ && unsettled_.size() < options_.settle_backlog / 4;
+  return steady < high_came_until_ && !handing_over_ && unsettled_.size() < options_.settle_backlog / 4;
 }
 
 absl::flat_hash_set<int> Core::KeepNumbers(const storage::SettleResult& result) {

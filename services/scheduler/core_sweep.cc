@@ -24,7 +24,6 @@ void Core::StartSweep(SweepOrder order, const std::vector<int>& shards) {
                     .sender_domain = filter.sender_domain,
                     .tags = filter.tags};
   for (const std::string& domain : std::exchange(sweep.order.domains, {})) sweep.domains.insert(domains_.Number(domain));
-  if (sweep.order.kind == SweepKind::kRetryNow) fleet_.EndRests();
   sweep.later_at = clock_.Steady() + kLaterEvery;
   sweep.accepted_before = ToTicks(sweep.order.accepted_before);
   for (const int shard : shards) sweep.shards[shard];
@@ -76,7 +75,6 @@ void Core::SweepMessage(Sweep& sweep, Instant now) {
 }
 
 void Core::LookAgain(Sweep& sweep, Instant now) {
-  if (sweep.order.kind == SweepKind::kRetryNow) fleet_.EndRests();
   sweep.later_at = clock_.Steady() + kLaterEvery;
   for (const int64_t id : std::exchange(sweep.later, {})) {
     const auto count = sweep.shards.find(static_cast<int>(id >> 56));
@@ -125,6 +123,7 @@ void Core::ApplySweep(Sweep& sweep, Slot slot, Instant now, bool recall) {
   const SweepKind kind = sweep.order.kind;
   Entry& entry = index_[slot];
   if (kind == SweepKind::kRetryNow) {
+    EndRestsFor(entry);
     if (entry.place != Place::kWaiting || entry.due <= ToTicks(now)) return;
     entry.due = ToTicks(now);
     ++sweep.shards[static_cast<int>(entry.id >> 56)].done;
@@ -149,6 +148,13 @@ void Core::ApplySweep(Sweep& sweep, Slot slot, Instant now, bool recall) {
   // Not begun as far as we know: it may come back.
   const Egress& egress = fleet_.egress(flight->second.egress);
   if (egress.connected()) egress.port->SendRecall(0, "", {{.entry_id = entry.id}});
+}
+
+void Core::EndRestsFor(const Entry& entry) {
+  const uint32_t site = domains_[entry.domain].site;
+  if (site == kNoSite || !flows_.IsDown(site)) return;
+  fleet_.EndRests(site);
+  flows_.WakeSite(site);
 }
 
 void Core::SettleSwept(Sweep& sweep, Slot slot, Instant now) {

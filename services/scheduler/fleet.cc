@@ -92,28 +92,39 @@ void Fleet::ForgetRooms(EgressNumber egress) {
   });
 }
 
-void Fleet::Failed(uint16_t source, uint32_t site, SteadyInstant now) {
-  const Duration rest = path(source, site).Failed();
-  if (rest > Duration::zero()) rests_.emplace(now + rest, Key(source, site));
+void Fleet::Delivered(uint16_t source, uint32_t site) {
+  Path& to = path(source, site);
+  if (to.IsDown()) --down_count_;
+  to.Delivered();
+}
+
+void Fleet::Failed(uint16_t source, uint32_t site, uint64_t attempt, uint64_t next, SteadyInstant now) {
+  Path& to = path(source, site);
+  const bool was_down = to.IsDown();
+  if (const auto until = to.Failed(attempt, next, now)) rests_.emplace(*until, Key(source, site));
+  if (!was_down && to.IsDown()) ++down_count_;
 }
 
 std::vector<uint32_t> Fleet::TakeRested(SteadyInstant now) {
   std::vector<uint32_t> sites;
   while (!rests_.empty() && rests_.begin()->first <= now) {
-    const uint64_t key = rests_.begin()->second;
+    const auto [until, key] = *rests_.begin();
     rests_.erase(rests_.begin());
     const auto it = paths_.find(key);
-    if (it == paths_.end()) continue;
+    if (it == paths_.end() || !it->second.resting || it->second.rests_until != until) continue;
     it->second.EndRest();
     sites.push_back(static_cast<uint32_t>(key));
   }
   return sites;
 }
 
-void Fleet::EndRests() {
-  std::multimap<SteadyInstant, uint64_t> all;
-  for (const auto& [at, key] : std::exchange(rests_, {})) all.emplace(SteadyInstant{}, key);
-  rests_ = std::move(all);
+void Fleet::EndRests(uint32_t site) {
+  for (uint16_t source = 0; source < sources_.size(); ++source) {
+    const auto it = paths_.find(Key(source, site));
+    if (it == paths_.end() || !it->second.resting) continue;
+    it->second.EndRest();
+    it->second.rests = 0;
+  }
 }
 
 std::optional<SteadyInstant> Fleet::NextRested() const {
@@ -121,11 +132,10 @@ std::optional<SteadyInstant> Fleet::NextRested() const {
   return rests_.begin()->first;
 }
 
-int64_t Fleet::resting_count() const {
-  return std::count_if(rests_.begin(), rests_.end(), [&](const auto& item) {
-    const auto it = paths_.find(item.second);
-    return it != paths_.end() && it->second.resting;
-  });
+Duration Fleet::RestOf(uint16_t source, uint32_t site, SteadyInstant now) const {
+  const auto it = paths_.find(Key(source, site));
+  if (it == paths_.end() || !it->second.resting) return Duration::zero();
+  return std::max<Duration>(Duration::zero(), std::chrono::duration_cast<Duration>(it->second.rests_until - now));
 }
 
 void Fleet::SlowStart() {
@@ -133,7 +143,12 @@ void Fleet::SlowStart() {
 }
 
 void Fleet::ForgetSite(uint32_t site) {
-  for (uint16_t source = 0; source < sources_.size(); ++source) paths_.erase(Key(source, site));
+  for (uint16_t source = 0; source < sources_.size(); ++source) {
+    const auto it = paths_.find(Key(source, site));
+    if (it == paths_.end()) continue;
+    if (it->second.IsDown()) --down_count_;
+    paths_.erase(it);
+  }
 }
 
 void Fleet::Settle(uint16_t source, uint32_t site) {

@@ -143,14 +143,17 @@ class Fleet {
   const std::vector<Source>& sources() const { return sources_; }
 
   Path& path(uint16_t source, uint32_t site) { return paths_[Key(source, site)]; }
-  // Connecting failed on it: it may rest.
-  void Failed(uint16_t source, uint32_t site, SteadyInstant now);
+  void Delivered(uint16_t source, uint32_t site);
+  // Connecting failed, see Path.
+  void Failed(uint16_t source, uint32_t site, uint64_t attempt, uint64_t next, SteadyInstant now);
   // Sites with a path whose rest is over, once each time.
   std::vector<uint32_t> TakeRested(SteadyInstant now);
-  // As if the time of all had come: a person wants mail to be tried.
-  void EndRests();
+  // A person wants the site to be tried: whatever rests there is probed, and rests short again.
+  void EndRests(uint32_t site);
   std::optional<SteadyInstant> NextRested() const;
-  int64_t resting_count() const;
+  // How long the path rests still; zero when it is probed.
+  Duration RestOf(uint16_t source, uint32_t site, SteadyInstant now) const;
+  int64_t down_count() const { return down_count_; }
   // Forgets a path that is idle, unless it is one that fails or, of not too many, one that delivers.
   void Settle(uint16_t source, uint32_t site);
   // Paths that held much begin small again.
@@ -180,6 +183,11 @@ class Fleet {
     const auto it = paths_.find(Key(source, site));
     return it != paths_.end() && it->second.window < Path::kFirst;
   }
+  // Whatever the egress's credit says.
+  bool PathIsOpen(uint16_t source, uint32_t site) const {
+    const auto it = paths_.find(Key(source, site));
+    return it == paths_.end() || it->second.HasRoom();
+  }
   bool PathHasRoom(uint16_t source, uint32_t site) const {
     const auto it = paths_.find(Key(source, site));
     if (it == paths_.end()) return true;
@@ -204,7 +212,9 @@ class Fleet {
   std::vector<Source> sources_;
   absl::flat_hash_map<std::string, uint16_t> source_numbers_;
   absl::flat_hash_map<uint64_t, Path> paths_;
-  std::multimap<SteadyInstant, uint64_t> rests_;  // Key of the path, by when its rest ends; one that delivered meanwhile is still here.
+  // Key of the path, by when its rest ends; one that delivered meanwhile is still here.
+  std::multimap<SteadyInstant, uint64_t> rests_;
+  int64_t down_count_ = 0;
   absl::flat_hash_map<std::pair<uint16_t, uint64_t>, Room> rooms_;
 };
 

@@ -124,6 +124,7 @@ void Flows::Served(int count, Parked why, uint64_t limit_group, uint32_t provide
       return;
     case Parked::kDown:
       --tenant_flows_[tenant];
+      down_sites_.insert(flow.site);
       [[fallthrough]];
     case Parked::kPath:
       parked_site_[flow.site].push_back(number);
@@ -220,6 +221,7 @@ void Flows::WakePools() {
 
 void Flows::WakeConstraints() {
   for (const FlowNumber number : std::exchange(parked_constraint_, {})) Wake(number, Parked::kConstraint);
+  for (const uint32_t site : absl::flat_hash_set<uint32_t>(down_sites_)) WakeSite(site);
 }
 
 void Flows::WakeGrants() {
@@ -298,6 +300,7 @@ void Flows::WakeSite(uint32_t site) {
   if (it == parked_site_.end()) return;
   const std::vector<FlowNumber> numbers = std::move(it->second);
   parked_site_.erase(it);
+  down_sites_.erase(site);
   for (const FlowNumber number : numbers) {
     Wake(number, Parked::kPath);
     Wake(number, Parked::kDown);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "policy/fair_queue.h"
 #include "scheduler/entry_index.h"
@@ -67,11 +68,13 @@ class Flows {
   void WakeCredit(int64_t most);
   void WakeProbes(int64_t most);
   void WakeSite(uint32_t site);
+  // A flow waits for the site as no path to it can connect.
+  bool IsDown(uint32_t site) const { return down_sites_.contains(site); }
   // There is room for `count` more of the group: so many flows of each pool, first come first.
   void WakeLimit(uint64_t group, int64_t count);
   // Of some groups a turn, in turns: who was woken for room may have had another reason not to use it.
   void WakeSomeLimits();
-  // Somebody can send again: whatever the members waited for.
+  // Somebody can send again: whatever the members waited for. Who is bound or let go may reach a site that others cannot.
   void WakePools();
   void WakeConstraints();
   void WakeGrants();
@@ -162,6 +165,7 @@ class Flows {
   std::vector<LaneNumber> parked_tenant_;
   std::vector<uint32_t> parked_rate_;  // Tenants.
   absl::flat_hash_map<uint32_t, std::vector<FlowNumber>> parked_site_;
+  absl::flat_hash_set<uint32_t> down_sites_;  // Where some of those wait with kDown.
 };
 
 template <class May>

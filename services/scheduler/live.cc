@@ -1,5 +1,7 @@
 #include "scheduler/live.h"
 
+#include <memory>
+
 #include "storage/shard_lease.h"
 
 namespace sluice::scheduler {
@@ -31,6 +33,12 @@ std::string Live::ControlEndpoint() {
     if (lease.shard == storage::kControlShard && !lease.expired) return lease.endpoint;
   }
   return {};
+}
+
+std::map<std::string, Duration> Live::DownPaths(const std::string& domain) const {
+  auto paths = std::make_shared<std::map<std::string, Duration>>();
+  const bool is_told = loop_.Run([paths, domain](Core& core) { *paths = core.DownPaths(domain); }, std::chrono::seconds(2));
+  return is_told ? *paths : std::map<std::string, Duration>();
 }
 
 }  // namespace sluice::scheduler

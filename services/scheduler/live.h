@@ -1,6 +1,7 @@
 // What the admin verbs may ask of the running scheduler: LiveState over the core, control and the leases.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "scheduler/admin/live_state.h"
@@ -28,6 +29,8 @@ class Live final : public LiveState {
   std::vector<std::string> AwaitSchedulers(Duration patience) override { return control_.AwaitSchedulers(patience); }
   bool IsControlOwner() override { return control_.has_control(); }
   std::string ControlEndpoint() override;
+  // Of this scheduler; nothing when the core does not answer in time.
+  std::map<std::string, Duration> DownPaths(const std::string& domain) const;
 
  private:
   const std::string id_, admin_endpoint_;

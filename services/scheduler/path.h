@@ -1,12 +1,13 @@
 // What the scheduler knows of a path (source × site): how much of it may be in flight, and whether it rests. The window grows with
-// deliveries and falls when connecting fails, so that a dead site never eats the credit. A path on which connecting failed
-// kMostFailures times in a row rests: a second at first, twice as long after each probe that fails, half a minute at most; a probe is one
-// entry. So a dead site with a million entries costs a connection attempt each half minute, and no entry of it is deferred for nothing.
+// deliveries and falls when connecting fails, so that a dead site never eats the credit. A path on which kMostFailures attempts to connect
+// failed in a row is down: one entry probes it after a rest, of a second at first, twice as long after each probe that fails, 40 s at most
+// (longer than egress remembers that a host failed). So a dead site with a million entries costs an attempt now and then.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 
@@ -16,16 +17,18 @@ struct Path {
   uint16_t in_flight = 0;
   uint16_t window = kFirst;
   bool proven = false;   // Delivered, and has not failed since.
-  bool resting = false;  // Until whoever keeps the time says EndRest.
+  bool resting = false;  // Until EndRest.
   uint8_t failures = 0;  // In a row; kMostFailures at most.
   uint8_t rests = 0;     // In a row.
+  uint64_t begun_before = 0;  // Attempts below are of the connection whose failure was counted last.
+  SteadyInstant rests_until{};
 
   static constexpr uint16_t kLeast = 4;
   static constexpr uint16_t kFirst = 32;
   static constexpr uint16_t kMost = 1024;
-  static constexpr uint8_t kMostFailures = 16;
+  static constexpr uint8_t kMostFailures = 8;
   static constexpr Duration kFirstRest = std::chrono::seconds(1);
-  static constexpr Duration kLongestRest = std::chrono::seconds(30);
+  static constexpr Duration kLongestRest = std::chrono::seconds(40);
 
   // Nothing but probes goes.
   bool IsDown() const { return failures >= kMostFailures; }
@@ -36,16 +39,20 @@ struct Path {
     resting = false;
     failures = rests = 0;
   }
-  // How long it rests from now on; zero when it does not, or did before: then what fails had begun earlier.
-  Duration Failed() {
+  // One connection that fails fails all that waited for it: they count once. `next`: of the next attempt to begin. Until when it rests
+  // from now on; nothing when it does not, or did before.
+  std::optional<SteadyInstant> Failed(uint64_t attempt, uint64_t next, SteadyInstant now) {
     window = window / 2 > kLeast ? static_cast<uint16_t>(window / 2) : kLeast;
     proven = false;
-    if (!IsDown() && ++failures < kMostFailures) return Duration::zero();
-    if (resting) return Duration::zero();
+    if (attempt < begun_before) return std::nullopt;
+    begun_before = next;
+    if (!IsDown() && ++failures < kMostFailures) return std::nullopt;
+    if (resting) return std::nullopt;
     resting = true;
     const Duration rest = std::min(kFirstRest * (1 << rests), kLongestRest);
     if (rest < kLongestRest) ++rests;
-    return rest;
+    rests_until = now + rest;
+    return rests_until;
   }
   void EndRest() { resting = false; }
 };

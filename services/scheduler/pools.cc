@@ -134,7 +134,7 @@ Choice Pools::PickFrom(uint32_t number, const Target& target, uint16_t last_sour
     const bool has_room = fleet_.HasRoom(source, target.limit_group);
     limited = limited || !has_room;
     all_down = all_down && fleet_.PathIsDown(source, target.site);
-    eligible_[i] = has_room && (fleet_.PathHasRoom(source, target.site) || !fleet_.PathFails(source, target.site)) ? 1 : 0;
+    eligible_[i] = has_room && (fleet_.PathIsOpen(source, target.site) || !fleet_.PathFails(source, target.site)) ? 1 : 0;
   }
   const auto [it, fresh] = pool.turns.try_emplace(target.provider);
   Pool::Turn& turn = it->second;

@@ -113,7 +113,7 @@ void Register(telemetry::Metrics& metrics, const CoreLoop& loop, CoreMetrics& co
   gauge("sluice_scheduler_content_bytes_count", "Bytes of content in memory.", &CoreSnapshot::content_bytes);
   gauge("sluice_scheduler_flows_count", "Flows with ready entries.", &CoreSnapshot::flows);
   gauge("sluice_scheduler_unrouted_entries_count", "Entries that no route names.", &CoreSnapshot::unrouted);
-  gauge("sluice_scheduler_resting_paths_count", "Paths that rest, as connecting failed again and again.", &CoreSnapshot::resting_paths);
+  gauge("sluice_scheduler_down_paths_count", "Paths on which connecting failed again and again.", &CoreSnapshot::down_paths);
   gauge("sluice_warmup_waiting_count", "Entries that wait for an allowance.", &CoreSnapshot::warmup_waiting);
   gauge("sluice_scheduler_held_entries_count", "Entries that wait for a person.", &CoreSnapshot::held);
   metrics.AddProcess(wire::Version());
@@ -312,7 +312,8 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   SuppressionAdmin suppression_admin(*suppression_store, TenantLookup(*policies), live, audit, clock);
   WarmupAdmin warmup_admin(warmup.ledger(), warmup.store(), *constraints, warmup.events(), live, audit);
   ExplainAdmin explain_admin(*policies, *constraints, *assignments, *entries, *resolver, wire::PolicyDocumentFromJson,
-                             [&](std::string_view provider) { return warmup_admin.Lacking(provider); }, clock);
+                             [&](std::string_view provider) { return warmup_admin.Lacking(provider); },
+                             [&](const std::string& domain) { return live.DownPaths(domain); }, clock);
   const auto operation_store = storage::MakeOperationStore(pool);
   Operations operations(*operation_store, loop, log);
   OperationAdmin operation_admin(*operation_store, PoolLookup(*policies), [&] { operations.Hurry(); }, live, audit);

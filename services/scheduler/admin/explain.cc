@@ -35,7 +35,7 @@ absl::StatusOr<Explained> ExplainAdmin::Explain(const ExplainOrder& order) {
   LookUpFamilies(out);
   const Instant now = clock_.Now();
   ASSIGN_OR_RETURN(const storage::ConstraintsInForce in_force, constraints_.List(now));
-  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources(out.provider));
+  ASSIGN_OR_RETURN(const std::vector<SourceNow> sources, Sources(out));
   const ExplainFacts facts{.routing = {.tenant = mail.tenant,
                                        .stream = mail.stream,
                                        .campaign = mail.campaign,
@@ -115,14 +115,18 @@ void ExplainAdmin::LookUpFamilies(Explained& out) {
   out.lacks_ipv6 = lacks(AddressFamily::kIpv6Only);
 }
 
-absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const std::string& provider) {
-  ASSIGN_OR_RETURN(const auto lacking, lacking_(provider));
+absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const Explained& of) {
+  ASSIGN_OR_RETURN(const auto lacking, lacking_(of.provider));
+  const std::map<std::string, Duration> down = down_(of.domain);
   ASSIGN_OR_RETURN(const auto assignments, assignments_.List());
   std::vector<SourceNow> out;
   for (const storage::SourceAssignment& assignment : assignments) {
     SourceNow now{.source = assignment.source, .egress = assignment.egress, .can_send = false, .detail = {}};
     if (assignment.expired) {
       now.detail = assignment.egress.empty() ? "no egress holds it" : Cat("its egress ", assignment.egress, " is not heard");
+    } else if (const auto path = down.find(assignment.source); path != down.end()) {
+      const auto seconds = std::chrono::ceil<std::chrono::seconds>(path->second).count();
+      now.detail = Cat("cannot connect to ", of.site, ": the next try is in ", seconds, " s; `sluicectl retry` tries now");
     } else if (assignment.state == "bound") {
       now.can_send = true;
     } else {

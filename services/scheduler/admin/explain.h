@@ -44,8 +44,11 @@ class ExplainAdmin {
   using ParsePolicy = std::function<absl::StatusOr<PolicyDocument>(const std::string& json)>;
   // Warming sources without an allowance at a provider now, and what is known of it.
   using LackingAllowance = std::function<absl::StatusOr<std::map<std::string, std::string>>(std::string_view provider)>;
+  // Sources whose path to the domain's site cannot connect, and how long until it is tried again.
+  using DownPaths = std::function<std::map<std::string, Duration>(const std::string& domain)>;
   ExplainAdmin(storage::PolicyStore& policies, storage::ConstraintStore& constraints, storage::AssignmentStore& assignments,
-               storage::EntryStore& entries, Resolver& resolver, ParsePolicy parse, LackingAllowance lacking, const Clock& clock)
+               storage::EntryStore& entries, Resolver& resolver, ParsePolicy parse, LackingAllowance lacking, DownPaths down,
+               const Clock& clock)
       : policies_(policies),
         constraints_(constraints),
         assignments_(assignments),
@@ -53,6 +56,7 @@ class ExplainAdmin {
         resolver_(resolver),
         parse_(std::move(parse)),
         lacking_(std::move(lacking)),
+        down_(std::move(down)),
         clock_(clock) {}
 
   // INVALID_ARGUMENT: an address or name is wrong. NOT_FOUND: nothing of the message waits. UNAVAILABLE: no MX answer.
@@ -66,7 +70,7 @@ class ExplainAdmin {
   absl::StatusOr<Mail> Real(const ExplainOrder& order, Explained& out);
   absl::Status Resolve(const PolicyDocument& policy, const std::string& domain, Explained& out);
   void LookUpFamilies(Explained& out);
-  absl::StatusOr<std::vector<SourceNow>> Sources(const std::string& provider);
+  absl::StatusOr<std::vector<SourceNow>> Sources(const Explained& of);
 
   storage::PolicyStore& policies_;
   storage::ConstraintStore& constraints_;
@@ -75,6 +79,7 @@ class ExplainAdmin {
   Resolver& resolver_;
   const ParsePolicy parse_;
   const LackingAllowance lacking_;
+  const DownPaths down_;
   const Clock& clock_;
 };
 

@@ -129,6 +129,14 @@ TEST(AdminFaceTest, SuspendResumeAndExplainTellOneStory) {
   EXPECT_EQ(resumed.lifted_count(), 1);
   EXPECT_TRUE(
       absl::IsNotFound(rig.Call(&v1::AdminService::Stub::Resume, resume, &resumed)));
+
+  rig.scheduler.assignments.assignments = {{.source = "ip-1", .egress = "egress-1", .state = "bound"}};
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::ExplainRoute, explain, &told).ok());
+  EXPECT_EQ(told.waits_for(), "");
+  rig.scheduler.down_paths = {{"ip-1", std::chrono::seconds(12)}};
+  ASSERT_TRUE(rig.Call(&v1::AdminService::Stub::ExplainRoute, explain, &told).ok());
+  EXPECT_EQ(told.waits_for(), "no member of the pool can send");
+  EXPECT_THAT(told.members(0).reason(), AllOf(HasSubstr("cannot connect to"), HasSubstr("in 12 s")));
 }
 
 TEST(AdminFaceTest, ManyCallsAtOnceAreAllAnswered) {

@@ -65,6 +65,7 @@ struct FakeScheduler {
       audit,
       clock};
   FakeMxResolver resolver;
+  std::map<std::string, Duration> down_paths;  // To whatever site.
   scheduler::ExplainAdmin explain{
       policies,
       constraint_store,
@@ -73,6 +74,7 @@ struct FakeScheduler {
       resolver,
       [](const std::string& json) { return wire::PolicyDocumentFromJson(json); },
       [this](std::string_view provider) { return warmup.Lacking(provider); },
+      [this](const std::string&) { return down_paths; },
       clock};
   FakeFeedbackStore feedback_store;
   storage::FeedbackIntake feedback{feedback_store, std::nullopt,

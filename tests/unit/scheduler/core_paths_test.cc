@@ -6,28 +6,74 @@
 namespace sluice::scheduler {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using std::chrono::seconds;
 
 constexpr int kDelivered = 1, kDeferred = 2;
 
-TEST(PathTest, RestsDoubleFromASecondToHalfAMinute) {
-  Path path;
-  for (int i = 1; i < Path::kMostFailures; ++i) EXPECT_EQ(path.Failed(), Duration::zero());
-  for (const int rest : {1, 2, 4, 8, 16, 30, 30}) {
-    EXPECT_EQ(path.Failed(), seconds(rest));
-    EXPECT_EQ(path.Failed(), Duration::zero()) << "it had begun before";
-    EXPECT_FALSE(path.HasRoom());
-    path.EndRest();
-    EXPECT_TRUE(path.HasRoom()) << "for a probe";
-    path.in_flight = 1;
-    EXPECT_FALSE(path.HasRoom());
-    path.in_flight = 0;
+// Attempts begin one after the other; each fails before the next.
+struct FailingPath {
+  std::optional<Duration> Fail() {
+    const auto until = path.Failed(next, next + 1, now);
+    ++next;
+    if (!until) return std::nullopt;
+    return *until - now;
   }
-  path.Delivered();
-  path.in_flight = 1;
-  EXPECT_TRUE(path.HasRoom());
-  EXPECT_EQ(path.Failed(), Duration::zero()) << "one failure is none";
+  Path path;
+  uint64_t next = 1;
+  SteadyInstant now{seconds(100)};
+};
+
+TEST(PathTest, RestsDoubleFromASecondToFortySeconds) {
+  FailingPath failing;
+  for (int i = 1; i < Path::kMostFailures; ++i) EXPECT_EQ(failing.Fail(), std::nullopt);
+  for (const int rest : {1, 2, 4, 8, 16, 32, 40, 40}) {
+    EXPECT_EQ(failing.Fail(), seconds(rest));
+    EXPECT_EQ(failing.Fail(), std::nullopt) << "it had begun before";
+    EXPECT_FALSE(failing.path.HasRoom());
+    failing.path.EndRest();
+    EXPECT_TRUE(failing.path.HasRoom()) << "for a probe";
+    failing.path.in_flight = 1;
+    EXPECT_FALSE(failing.path.HasRoom());
+    failing.path.in_flight = 0;
+  }
+  failing.path.Delivered();
+  failing.path.in_flight = 1;
+  EXPECT_TRUE(failing.path.HasRoom());
+  EXPECT_EQ(failing.Fail(), std::nullopt) << "one failure is none";
+}
+
+TEST(PathTest, WhatWaitedForOneConnectionCountsOnce) {
+  Path path;
+  for (int i = 1; i <= 100; ++i) EXPECT_EQ(path.Failed(static_cast<uint64_t>(i), 101, {}), std::nullopt);
+  EXPECT_FALSE(path.IsDown());
+}
+
+TEST(FleetTest, ARestThatADeliveryEndedEndsNoLaterOne) {
+  Fleet fleet;
+  const uint16_t source = fleet.SourceOf("ip-1");
+  SteadyInstant now{seconds(100)};
+  uint64_t next = 1;
+  const auto fail = [&] {
+    for (int i = 0; i < Path::kMostFailures; ++i, ++next) fleet.Failed(source, 5, next, next + 1, now);
+  };
+  fail();
+  EXPECT_EQ(fleet.down_count(), 1);
+  now += std::chrono::milliseconds(600);
+  fleet.Delivered(source, 5);
+  EXPECT_EQ(fleet.down_count(), 0);
+  fail();
+  now += std::chrono::milliseconds(600);
+  EXPECT_THAT(fleet.TakeRested(now), IsEmpty()) << "it rests from the second time on";
+  EXPECT_FALSE(fleet.PathIsOpen(source, 5));
+  now += std::chrono::milliseconds(400);
+  EXPECT_THAT(fleet.TakeRested(now), ElementsAre(5U));
+  EXPECT_TRUE(fleet.PathIsOpen(source, 5));
+  fleet.ForgetSite(5);
+  EXPECT_EQ(fleet.down_count(), 0);
 }
 
 struct CorePathsTest : ::testing::Test {
@@ -61,9 +107,11 @@ struct CorePathsTest : ::testing::Test {
 };
 
 TEST_F(CorePathsTest, ADeadSiteIsProbedByOneEntryAfterEachRest) {
-  EXPECT_LT(ReportAll(kDeferred), 60U) << "of five hundred";
-  EXPECT_EQ(rig.core.Snapshot().resting_paths, 1);
+  EXPECT_LT(ReportAll(kDeferred), 80U) << "of five hundred";
+  EXPECT_EQ(rig.core.Snapshot().down_paths, 1);
   EXPECT_EQ(PassAndReport(std::chrono::milliseconds(500), kDeferred), 0U);
+  EXPECT_THAT(rig.core.DownPaths("d.test"), ElementsAre(Pair("ip-1", std::chrono::milliseconds(500))));
+  EXPECT_THAT(rig.core.DownPaths("other.test"), IsEmpty());
   EXPECT_EQ(PassAndReport(std::chrono::milliseconds(500), kDeferred), 1U);
   EXPECT_EQ(PassAndReport(std::chrono::milliseconds(1500), kDeferred), 0U);
   EXPECT_EQ(PassAndReport(std::chrono::milliseconds(500), kDeferred), 1U);
@@ -76,7 +124,7 @@ TEST_F(CorePathsTest, AProbeThatArrivesLetsTheOthersGo) {
   rig.Run();
   ASSERT_THAT(port->released, SizeIs(failed + 1));
   ReportAll(kDelivered);
-  EXPECT_EQ(rig.core.Snapshot().resting_paths, 0);
+  EXPECT_EQ(rig.core.Snapshot().down_paths, 0);
   EXPECT_THAT(port->released, SizeIs(500)) << "each once; those that failed wait for their retry";
 }
 
@@ -84,9 +132,47 @@ TEST_F(CorePathsTest, APersonWhoWantsARetryWaitsForNoRest) {
   ReportAll(kDeferred);
   for (const int rest : {1, 2, 4, 8}) PassAndReport(seconds(rest), kDeferred);
   const size_t failed = reported;
-  rig.core.StartSweep({.operation = 1, .kind = SweepKind::kRetryNow, .accepted_before = rig.clock.Now() + seconds(1)}, {CoreRig::kShard});
-  rig.Run();
+  const auto retry = [&](int64_t operation, const std::string& domain) {
+    rig.core.StartSweep({.operation = operation,
+                         .kind = SweepKind::kRetryNow,
+                         .filter = {.domain = domain},
+                         .accepted_before = rig.clock.Now() + seconds(1)},
+                        {CoreRig::kShard});
+    rig.Run();
+    rig.core.StopSweep(operation);
+  };
+  retry(1, "other.test");
+  EXPECT_THAT(port->released, SizeIs(failed)) << "of other mail";
+  retry(2, "d.test");
   EXPECT_THAT(port->released, SizeIs(failed + 1));
+}
+
+TEST_F(CorePathsTest, AMemberThatIsBoundWhileTheOthersRestIsTriedAtOnce) {
+  ReportAll(kDeferred);
+  const size_t failed = reported;
+  rig.Bind();
+  rig.Run();
+  ASSERT_GT(port->released.size(), failed);
+  EXPECT_EQ(port->released.back().source, "ip-2");
+  ReportAll(kDelivered);
+  EXPECT_THAT(port->released, SizeIs(500));
+}
+
+// Who is probed next may be at an egress whose credit is all taken: the flow waits for credit, not for a path on which nothing goes on.
+TEST_F(CorePathsTest, ARestThatEndsWithoutCreditIsFollowedByAProbeWhenThereIsSome) {
+  ReportAll(kDeferred);
+  const size_t failed = reported;
+  const auto other = rig.Connect("egress-2");  // Has credit: releases go on.
+  for (int i = 0; i < 40; ++i) rig.HandOff(rig.Batch(2 + i, 1000 + 100 * static_cast<uint32_t>(i), 100, "x" + std::to_string(i) + ".test"));
+  rig.Run();
+  const std::vector<ReleasedEntry> taken(port->released.begin() + static_cast<std::ptrdiff_t>(failed), port->released.end());
+  rig.Pass(seconds(1), {"egress-1", "egress-2"});
+  rig.Run();
+  for (const ReleasedEntry& entry : taken) rig.Report("egress-1", entry, kDelivered, ++number);
+  rig.Run();
+  const auto probe = std::find_if(port->released.begin() + static_cast<std::ptrdiff_t>(failed), port->released.end(),
+                                  [](const ReleasedEntry& entry) { return entry.payload.recipient == "u@d.test"; });
+  EXPECT_NE(probe, port->released.end());
 }
 
 }  // namespace
