@@ -74,6 +74,7 @@ void Core::DropShard(int shard) {
   if (it->second.loading) --loading_shards_;
   shards_.erase(it);
   watermarks_.ForgetShard(shard);
+  told_deferrals_.ForgetShard(shard);
   pending_.ForgetShard(shard);
   for (Sweep& sweep : sweeps_) sweep.shards.erase(shard);
   std::vector<int64_t> gone;

@@ -99,7 +99,7 @@ void Core::Claim(EgressNumber egress, int64_t id) {
     it->second.begun = true;
     return;
   }
-  if (ended_unloaded_.contains(id)) return;
+  if (ended_unloaded_.contains(id) || told_deferrals_.Has(id, egress, clock_.Steady())) return;
   const auto shard = shards_.find(static_cast<int>(id >> 56));
   Slot slot = index_.Find(id);
   if (slot == kNoSlot && !shard->second.loading) return;  // Ended: its report is a repetition.

@@ -77,6 +77,7 @@ void Core::OnReport(Session session, const AttemptReport& report) {
   // A refusal of the warming address says nothing of the recipient: the overflow tries, too.
   const bool moves_on = current && MovesOn(it->second, report);
   const bool is_final = report.disposition != kDeferred && !moves_on;
+  if (!is_final) told_deferrals_.Add(report.entry_id, session.egress, clock_.Steady());
 
   Unsettled item;
   item.settlement = FromReport(report, current ? &it->second : nullptr, now);

@@ -76,6 +76,43 @@ TEST(FleetTest, ARestThatADeliveryEndedEndsNoLaterOne) {
   EXPECT_EQ(fleet.down_count(), 0);
 }
 
+struct NoPort final : EgressPort {
+  void Send(DeliverBatch) override {}
+  void SendHeartbeat(int64_t, Duration) override {}
+  void SendAssignment(const std::vector<AssignedSource>&) override {}
+  void SendSigningKeys(const std::vector<SigningKey>&) override {}
+  void SendShaping(int64_t, const ShapingOrder&) override {}
+  void SendShards(const std::vector<int>&) override {}
+  void SendRecall(int64_t, const std::string&, const std::vector<RecalledEntry>&) override {}
+  void Close() override {}
+};
+
+// Nothing goes on at the path that would wake its mail.
+TEST(PoolsTest, APathThatMayBeProbedWaitsForTheCreditOfItsEgress) {
+  Fleet fleet;
+  Allowances allowances;
+  Pools pools(fleet, allowances);
+  pools.SetPolicy(CoreRig::Policy());
+  Egress& egress = fleet.egress(fleet.EgressOf("egress-1"));
+  egress.port = std::make_shared<NoPort>();
+  egress.reconciled = true;
+  egress.credit_entries = egress.in_flight = 100;
+  egress.credit_bytes = 1;
+  Source& source = fleet.source(fleet.SourceOf("ip-1"));
+  source.egress = 0;
+  source.bound = true;
+  for (uint64_t n = 1; n <= Path::kMostFailures; ++n) fleet.Failed(fleet.SourceOf("ip-1"), 5, n, n + 1, {});
+  const auto pick = [&] {
+    return pools.Pick(pools.Number(0), {.provider = 0, .site = 5, .provider_name = "other"}, kNoSource, {},
+                      [](uint32_t, uint16_t) { return false; });
+  };
+  EXPECT_EQ(pick().parked, Parked::kDown);
+  fleet.TakeRested(SteadyInstant(seconds(1)));
+  EXPECT_EQ(pick().parked, Parked::kCredit);
+  egress.in_flight = 0;
+  EXPECT_EQ(pick().source, fleet.SourceOf("ip-1"));
+}
+
 struct CorePathsTest : ::testing::Test {
   void SetUp() override {
     rig.TakeShard();
@@ -156,23 +193,6 @@ TEST_F(CorePathsTest, AMemberThatIsBoundWhileTheOthersRestIsTriedAtOnce) {
   EXPECT_EQ(port->released.back().source, "ip-2");
   ReportAll(kDelivered);
   EXPECT_THAT(port->released, SizeIs(500));
-}
-
-// Who is probed next may be at an egress whose credit is all taken: the flow waits for credit, not for a path on which nothing goes on.
-TEST_F(CorePathsTest, ARestThatEndsWithoutCreditIsFollowedByAProbeWhenThereIsSome) {
-  ReportAll(kDeferred);
-  const size_t failed = reported;
-  const auto other = rig.Connect("egress-2");  // Has credit: releases go on.
-  for (int i = 0; i < 40; ++i) rig.HandOff(rig.Batch(2 + i, 1000 + 100 * static_cast<uint32_t>(i), 100, "x" + std::to_string(i) + ".test"));
-  rig.Run();
-  const std::vector<ReleasedEntry> taken(port->released.begin() + static_cast<std::ptrdiff_t>(failed), port->released.end());
-  rig.Pass(seconds(1), {"egress-1", "egress-2"});
-  rig.Run();
-  for (const ReleasedEntry& entry : taken) rig.Report("egress-1", entry, kDelivered, ++number);
-  rig.Run();
-  const auto probe = std::find_if(port->released.begin() + static_cast<std::ptrdiff_t>(failed), port->released.end(),
-                                  [](const ReleasedEntry& entry) { return entry.payload.recipient == "u@d.test"; });
-  EXPECT_NE(probe, port->released.end());
 }
 
 }  // namespace
