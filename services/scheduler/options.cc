@@ -51,6 +51,8 @@ void Options::Bind(Config& config) {
   config.Bind("warmup.zone", warmup_zone, "Time zone of warmup's days, for the whole system; default as it stands, at first UTC.");
   config.Bind("warmup.day", warmup_day, "Length of a warmup day, in tests only.");
   config.Bind("content_partition.age", content_partition_age, "A content partition is closed at this age.");
+  config.Bind("content_partition.drop_after", content_partition_drop_after,
+              "A closed content partition that no entry names is dropped after this.");
 }
 
 }  // namespace sluice::scheduler

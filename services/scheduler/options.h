@@ -51,6 +51,7 @@ struct Options {
   Duration drain = std::chrono::seconds(20);
   int64_t content_partition_mb = 16384;
   Duration content_partition_age = std::chrono::hours(6);
+  Duration content_partition_drop_after = std::chrono::hours(1);
   bool testing = false;
   std::string warmup_zone;
   Duration warmup_day{0};  // Zero = calendar days.

@@ -220,6 +220,7 @@ absl::Status RunScheduler(Options options, ShutdownSignal& shutdown) {
   control_options.endpoint = options.admin_endpoint;
   control_options.content.max_bytes = options.content_partition_mb << 20;
   control_options.content.max_age = options.content_partition_age;
+  control_options.content.drop_after = options.content_partition_drop_after;
   control_options.warmup = [&](const PolicyDocument& policy, bool has_control) { return warmup.Round(core, policy, has_control); };
   PendingKeeper pending(*pending_store, core, mailbox, clock);
   ShareKeeper shares(control_options.id, *share_store, core, mailbox, clock);

@@ -30,9 +30,10 @@ class Meter:
 
 
 def run_load(trial, messages, more):
+    if "--domains" not in more:
+        more = ["--domains", 100, *more]
     command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
-               "--domains", 100, "--domain-suffix", ".d.test", "--streams", "transactional,marketing",
-               "--from", "bulk@shop.example", "--quiet", *more]
+               "--domain-suffix", ".d.test", "--streams", "transactional,marketing", "--from", "bulk@shop.example", "--quiet", *more]
     result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
     if result.returncode != 0:
         raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))

@@ -78,7 +78,7 @@ def main():
     print("%d cores, preset %s" % (os.cpu_count(), args.preset))
     with Trial(preset=args.preset, profile="bench") as trial:
         trial.start(AT_FULL_SPEED, sink={"recording": "none", "tokens": 0, "more": ["--no-tls"]},
-                    scheduler={"content_partition.age": "2m"})
+                    scheduler={"content_partition.age": "2m", "content_partition.drop_after": "1m"})
         trial.key = trial.local.key("shop")
         most = max(rate(trial, 60_000) for _ in range(3))
         each = int(most * args.share)
