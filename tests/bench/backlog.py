@@ -58,6 +58,11 @@ def begin(preset):
     return trial
 
 
+def drop_waiting(trial):
+    """While the scheduler is stopped: what was loaded was never there, but the server has written it."""
+    trial.local.sql("truncate queue_entry, message")
+
+
 def fill(trial, entries, domains, stays=True):
     """Loads the backlog with the scheduler stopped, and waits until it is in the index again. One that does not stay is gone before the
     scheduler starts: what a server costs that has just written so much (its memory in use, its WAL segments made) is in both of a pair."""
@@ -71,7 +76,7 @@ def fill(trial, entries, domains, stays=True):
             local.sql(MESSAGES % numbers)
             local.sql(ENTRIES % numbers)
     if not stays:
-        local.sql("truncate queue_entry, message")
+        drop_waiting(trial)
     local.sql("analyze queue_entry")
     local.sql("checkpoint")
     local["scheduler"].start()

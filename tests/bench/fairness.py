@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import sys
 
-from backlog import Failure, POLICY, TENANT, Trial, entries_known, rate, wait_for, WRITER
+from backlog import Failure, POLICY, TENANT, Trial, drop_waiting, entries_known, rate, wait_for, WRITER
 
 TRICKLE_RATE = 100  # Messages a second.
 TENANTS = ["shop"] + ["t%d" % i for i in range(10)] + ["bulk"]
@@ -132,7 +132,7 @@ def hole(args):
         # Both schedulers are young, both servers have just written the bulk: their memory is in use, their WAL segments are made.
         without.stop()
         without.load("bulk", args.bulk, "'hole.test'")
-        without.trial.local.sql("truncate queue_entry, message")
+        drop_waiting(without.trial)
         without.trial.local["scheduler"].start()
         for bench in (without, beside):
             rate(bench.trial, args.messages)  # Connections are open, partitions are there.

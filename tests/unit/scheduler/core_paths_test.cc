@@ -76,17 +76,6 @@ TEST(FleetTest, ARestThatADeliveryEndedEndsNoLaterOne) {
   EXPECT_EQ(fleet.down_count(), 0);
 }
 
-struct NoPort final : EgressPort {
-  void Send(DeliverBatch) override {}
-  void SendHeartbeat(int64_t, Duration) override {}
-  void SendAssignment(const std::vector<AssignedSource>&) override {}
-  void SendSigningKeys(const std::vector<SigningKey>&) override {}
-  void SendShaping(int64_t, const ShapingOrder&) override {}
-  void SendShards(const std::vector<int>&) override {}
-  void SendRecall(int64_t, const std::string&, const std::vector<RecalledEntry>&) override {}
-  void Close() override {}
-};
-
 // Nothing goes on at the path that would wake its mail.
 TEST(PoolsTest, APathThatMayBeProbedWaitsForTheCreditOfItsEgress) {
   Fleet fleet;
@@ -94,7 +83,7 @@ TEST(PoolsTest, APathThatMayBeProbedWaitsForTheCreditOfItsEgress) {
   Pools pools(fleet, allowances);
   pools.SetPolicy(CoreRig::Policy());
   Egress& egress = fleet.egress(fleet.EgressOf("egress-1"));
-  egress.port = std::make_shared<NoPort>();
+  egress.port = std::make_shared<FakePort>();
   egress.reconciled = true;
   egress.credit_entries = egress.in_flight = 100;
   egress.credit_bytes = 1;
