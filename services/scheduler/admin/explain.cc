@@ -126,7 +126,7 @@ absl::StatusOr<std::vector<SourceNow>> ExplainAdmin::Sources(const Explained& of
       now.detail = assignment.egress.empty() ? "no egress holds it" : Cat("its egress ", assignment.egress, " is not heard");
     } else if (const auto path = down.find(assignment.source); path != down.end()) {
       const auto seconds = std::chrono::ceil<std::chrono::seconds>(path->second).count();
-      now.detail = Cat("cannot connect to ", of.site, ": the next try is in ", seconds, " s; `sluicectl retry` tries now");
+      now.detail = Cat("cannot connect to ", of.site, ": the next try is in ", seconds, " s; `sluicectl retry` ends the rest");
     } else if (assignment.state == "bound") {
       now.can_send = true;
     } else {
