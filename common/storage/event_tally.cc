@@ -1,6 +1,7 @@
 #include "storage/event_tally.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/status.h"
 #include "policy/classification.h"
@@ -91,17 +92,15 @@ class PostgresEventTally final : public EventTally {
   explicit PostgresEventTally(ConnectionPool& pool) : pool_(pool) {}
 
   absl::StatusOr<Tally> Take(const std::map<std::string, SuppressionLife>& lives, int limit) override {
-    ASSIGN_OR_RETURN(const std::vector<int> shards, Shards());
-    Tally all;
-    for (const int shard : shards) {
-      ASSIGN_OR_RETURN(Tally one, InTransaction<Tally>(pool_, "tally events", [&](auto& tx) {
-                         return TakeShard(tx, shard, lives, limit);
-                       }));
-      all.counts.insert(all.counts.end(), one.counts.begin(), one.counts.end());
-      all.suppressed += one.suppressed;
-      all.is_all = all.is_all && one.is_all;
-    }
-    return all;
+    return InTransaction<Tally>(pool_, "tally events", [&](auto& tx) -> absl::StatusOr<Tally> {
+      Tally tally;
+      const std::vector<Range> ranges = Claim(tx, FindNew(tx, limit, tally.is_all));
+      if (ranges.empty()) return tally;
+      const bool any_bad = Count(tx, ranges, tally.counts);
+      if (!tally.counts.empty()) tx.exec_params(sql::kTallyAdd, CountParameters(tally.counts).dynamic());
+      if (any_bad) tally.suppressed = Suppress(tx, ranges, lives);
+      return tally;
+    });
   }
 
   absl::StatusOr<std::vector<TallyCount>> Read(Instant from, const std::string& source,
@@ -125,48 +124,74 @@ class PostgresEventTally final : public EventTally {
   }
 
  private:
-  absl::StatusOr<std::vector<int>> Shards() {
-    using Numbers = std::vector<int>;
-    return InTransaction<Numbers>(
-        pool_, "list shards", [&](pqxx::transaction_base& tx) -> absl::StatusOr<Numbers> {
-          Numbers shards;
-          for (const pqxx::row& row :
-               tx.exec("select shard from shard_lease where shard >= 0 order by shard")) {
-            shards.push_back(IntOf<int32_t>(row[0]));
-          }
-          return shards;
-        });
+  // Events of one shard: above `from`, up to `to`.
+  struct Range {
+    int shard;
+    int64_t from, to;
+  };
+
+  // Shards until there are `limit` events, and no more than that of one.
+  static std::vector<Range> FindNew(pqxx::transaction_base& tx, int limit, bool& is_all) {
+    std::vector<Range> ranges;
+    int64_t count = 0;
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyRange, limit)) {
+      is_all = count < limit;
+      if (!is_all) break;
+      ranges.push_back({IntOf<int32_t>(row[0]), IntOf<int64_t>(row[1]), IntOf<int64_t>(row[2])});
+      count += ranges.back().to - ranges.back().from;
+    }
+    is_all = is_all && count < limit;
+    return ranges;
   }
 
-  absl::StatusOr<Tally> TakeShard(pqxx::transaction_base& tx, int shard,
-                                  const std::map<std::string, SuppressionLife>& lives, int limit) {
-    Tally tally;
-    const pqxx::row range = tx.exec_params1(sql::kTallyRange, shard, limit);
-    if (range[1].is_null()) return tally;
-    const auto from = IntOf<int64_t>(range[0]), to = IntOf<int64_t>(range[1]);
-    tally.is_all = to - from < limit;
-    // Another one was faster: its sums are in its own transaction.
-    if (tx.exec_params(sql::kTallyDone, shard, to).empty()) return tally;
+  // Those that nobody else was faster with: the sums of the others are in another transaction.
+  static std::vector<Range> Claim(pqxx::transaction_base& tx, std::vector<Range> ranges) {
+    if (ranges.empty()) return ranges;
+    BinaryArray<int16_t> shards;
+    BinaryArray<int64_t> reached;
+    for (const Range& range : ranges) {
+      shards.Add(static_cast<int16_t>(range.shard));
+      reached.Add(range.to);
+    }
+    Parameters parameters;
+    parameters.Add(shards).Add(reached);
+    std::set<int> claimed;
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyDone, parameters.dynamic())) claimed.insert(IntOf<int32_t>(row[0]));
+    std::erase_if(ranges, [&](const Range& range) { return !claimed.contains(range.shard); });
+    return ranges;
+  }
+
+  static Parameters RangeParameters(const std::vector<Range>& ranges) {
+    BinaryArray<int16_t> shards;
+    BinaryArray<int64_t> from, to;
+    for (const Range& range : ranges) {
+      shards.Add(static_cast<int16_t>(range.shard));
+      from.Add(range.from);
+      to.Add(range.to);
+    }
+    Parameters parameters;
+    parameters.Add(shards).Add(from).Add(to);
+    return parameters;
+  }
+
+  // Whether hard bounces are among them.
+  static bool Count(pqxx::transaction_base& tx, const std::vector<Range>& ranges, std::vector<TallyCount>& counts) {
     bool any_bad = false;
     int classified = 0;
-    for (const pqxx::row& row : tx.exec_params(sql::kTallyCounts, shard, from, to)) {
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyCounts, RangeParameters(ranges).dynamic())) {
       TallyCount count = CountOf(row);
       count.reply_scope = UsualScope(ParseReplyClass(count.reply_class).value_or(ReplyClass::kUnknown));
       if (count.kind != "delivered" && classified++ < kMostClassified) ReadReply(count, ViewOf(row[8]), ViewOf(row[9]));
       any_bad = any_bad || (count.kind == "bounced" && count.reply_class == "rcpt_bad");
-      Merge(tally.counts, std::move(count));
+      Merge(counts, std::move(count));
     }
-    if (!tally.counts.empty()) {
-      tx.exec_params(sql::kTallyAdd, CountParameters(tally.counts).dynamic());
-    }
-    if (any_bad) tally.suppressed = Suppress(tx, shard, from, to, lives);
-    return tally;
+    return any_bad;
   }
 
-  static int Suppress(pqxx::transaction_base& tx, int shard, int64_t from, int64_t to,
+  static int Suppress(pqxx::transaction_base& tx, const std::vector<Range>& ranges,
                       const std::map<std::string, SuppressionLife>& lives) {
     std::vector<Suppression> bad;
-    for (const pqxx::row& row : tx.exec_params(sql::kTallyBounces, shard, from, to)) {
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyBounces, RangeParameters(ranges).dynamic())) {
       const auto life = lives.find(StringOf(row[0]));
       if (life == lives.end() || !life->second.is_on) continue;
       Suppression& one = bad.emplace_back();

@@ -40,7 +40,7 @@ struct Tally {
 class EventTally {
  public:
   virtual ~EventTally() = default;
-  // Adds up what is new, at most `limit` events of each shard. `lives` says for which tenants a hard
+  // Adds up what is new, some `limit` events of all shards together, twice that at most. `lives` says for which tenants a hard
   // bounce suppresses, and how long.
   virtual absl::StatusOr<Tally> Take(const std::map<std::string, SuppressionLife>& lives, int limit) = 0;
   // The sums since `from`, of one source or provider or all (empty); each five minutes by themselves, or together.

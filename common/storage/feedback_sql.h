@@ -43,37 +43,50 @@ inline constexpr const char* kForgetFeedback =
 // ---- what events add up to ----
 // Refusals that may concern source or sender are told apart by how their text begins: whom they blame stands there.
 
+// How far each shard was added up, and how far at most it shall be now.
 inline constexpr const char* kTallyRange = R"sql(
-select f.seq, (select max(p.seq) from (select e.seq from event e
-               where e.shard = $1::smallint and e.seq > f.seq order by e.seq limit $2::int) p)
-from (select coalesce((select seq from event_tally where shard = $1::smallint),
-                      (select event_floor from shard_lease where shard = $1::smallint), 0) as seq) f)sql";
+select f.shard, f.seq, p.seq
+from (select l.shard, coalesce(t.seq, l.event_floor, 0) as seq
+      from shard_lease l left join event_tally t on t.shard = l.shard where l.shard >= 0) f
+cross join lateral (select max(n.seq) as seq
+                    from (select e.seq from event e where e.shard = f.shard and e.seq > f.seq
+                          order by e.seq limit $1::int) n) p
+where p.seq is not null
+order by f.shard)sql";
 
+// One row a kind of outcome and shard, with the reply heard last. Replies that blame somebody count apart by how they begin.
 inline constexpr const char* kTallyCounts = R"sql(
-select source, provider, tenant, kind, reply_class, count(*), micros(max(occurred_at)),
-       (array_agg(trim(reply_code || ' ' || enhanced_status || ' ' || reply) order by seq desc))[1],
-       max(stage), max(mx_host)
-from event
-where shard = $1::smallint and seq > $2::bigint and seq <= $3::bigint and source <> ''
-  and kind in ('delivered', 'deferred', 'bounced', 'complained', 'bounced_later')
-group by source, provider, tenant, kind, reply_class,
-         case when reply_class in ('throttle', 'conn_limit', 'block_ip', 'block_domain', 'dnsbl', 'auth', 'content', 'policy')
-              then left(reply, 120) else '' end)sql";
+select g.source, g.provider, g.tenant, g.kind, g.reply_class, g.count, micros(g.last_at),
+       trim(l.reply_code || ' ' || l.enhanced_status || ' ' || l.reply), l.stage, l.mx_host
+from (select r.shard, e.source, e.provider, e.tenant, e.kind, e.reply_class, count(*) as count,
+             max(e.occurred_at) as last_at, max(e.seq) as last_seq
+      from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as r(shard, from_seq, to_seq)
+      cross join lateral (
+        select source, provider, tenant, kind, reply_class, occurred_at, seq, reply from event
+        where shard = r.shard and seq > r.from_seq and seq <= r.to_seq and source <> ''
+          and kind in ('delivered', 'deferred', 'bounced', 'complained', 'bounced_later')) e
+      group by r.shard, e.source, e.provider, e.tenant, e.kind, e.reply_class,
+               case when e.reply_class in ('throttle', 'conn_limit', 'block_ip', 'block_domain', 'dnsbl', 'auth', 'content',
+                                           'policy')
+                    then left(e.reply, 120) else '' end) g
+cross join lateral (select * from event where shard = g.shard and seq = g.last_seq limit 1) l)sql";
 
-// Those whose tenant says so: $4 tenants, $5 how long in microseconds (null = for ever).
+// Hard bounces, the last of each recipient.
 inline constexpr const char* kTallyBounces = R"sql(
 select distinct on (e.tenant, lower(e.recipient collate "C"))
        e.tenant, lower(e.recipient collate "C"), micros(e.occurred_at),
        trim(e.reply_code || ' ' || e.enhanced_status || ' ' || e.reply)
-from event e
-where e.shard = $1::smallint and e.seq > $2::bigint and e.seq <= $3::bigint
-  and e.kind = 'bounced' and e.reply_class = 'rcpt_bad' and e.recipient <> '' and e.stage <> 'dns'
-order by e.tenant, lower(e.recipient collate "C"), e.seq desc)sql";
+from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as r(shard, from_seq, to_seq)
+cross join lateral (select * from event where shard = r.shard and seq > r.from_seq and seq <= r.to_seq) e
+where e.kind = 'bounced' and e.reply_class = 'rcpt_bad' and e.recipient <> '' and e.stage <> 'dns'
+order by e.tenant, lower(e.recipient collate "C"), e.occurred_at desc, e.seq desc)sql";
 
-inline constexpr const char* kTallyDone =
-    "insert into event_tally (shard, seq) values ($1::smallint, $2::bigint)"
-    " on conflict (shard) do update set seq = excluded.seq where event_tally.seq < excluded.seq"
-    " returning 1";
+// Answers the shards that nobody else has brought as far.
+inline constexpr const char* kTallyDone = R"sql(
+insert into event_tally (shard, seq)
+select n.shard, n.seq from unnest($1::smallint[], $2::bigint[]) as n(shard, seq) order by n.shard
+on conflict (shard) do update set seq = excluded.seq where event_tally.seq < excluded.seq
+returning shard)sql";
 
 inline constexpr const char* kTallyAdd = R"sql(
 insert into reputation_count as c (bucket_at, source, provider, tenant, kind, reply_class, count,

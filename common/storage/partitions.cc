@@ -43,7 +43,10 @@ void CreateContentPartition(pqxx::transaction_base& tx, int32_t part, Instant no
 bool CreateEventPartition(pqxx::transaction_base& tx, Day day) {
   const std::string name = EventPartitionName(day);
   if (!tx.exec_params1("select to_regclass($1) is null", name)[0].as<bool>()) return false;
-  tx.exec0(Cat("create table ", name, " (like event including all)"));
+  // Only inserted into, read by its indexes, then dropped: vacuum and fresh statistics would be work for nothing.
+  tx.exec0(Cat("create table ", name,
+               " (like event including all) with (autovacuum_vacuum_insert_threshold = -1,",
+               " autovacuum_analyze_threshold = 1000000, autovacuum_analyze_scale_factor = 1)"));
   tx.exec0(Cat("alter table event attach partition ", name, " for values from ('",
                DateOf(day, "%04d-%02u-%02u"), " 00:00+00') to ('",
                DateOf(day + std::chrono::days(1), "%04d-%02u-%02u"), " 00:00+00')"));

@@ -339,8 +339,11 @@ bool Core::FileDue(Instant now) {
 void Core::SweepExpired(Instant now) {
   const uint32_t ticks = ToTicks(now);
   const Slot capacity = static_cast<Slot>(index_.capacity());
+  // Nothing expires within a tick that a whole pass of that tick has not seen.
+  if (sweep_at_ == 0 && swept_whole_at_ == ticks) return;
   for (Slot i = 0; i < kSweptPerTurn && i < capacity; ++i) {
     sweep_at_ = sweep_at_ + 1 < capacity ? sweep_at_ + 1 : 0;
+    if (sweep_at_ == 0) swept_whole_at_ = ticks;
     const Entry& entry = index_[sweep_at_];
     if (entry.expires > ticks) continue;
     const bool waits = entry.place != Place::kFree && entry.place != Place::kEnded &&

@@ -446,6 +446,7 @@ class Core {
   EntryList to_file_;    // Of both: to be filed anew, some each turn.
   int64_t unrouted_count_ = 0, held_count_ = 0, kept_back_count_ = 0;
   Slot sweep_at_ = 0;
+  uint32_t swept_whole_at_ = 0;  // Ticks.
   Census census_;
   QueueDepths queue_depths_;
 
