@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "base/throughput.h"
 #include "rig/sink_stats.h"
 
 namespace sluice::rig {
@@ -268,6 +269,7 @@ int main(int argc, char** argv) {
   sluice::rig::Sink sink;
   sluice::rig::Describe(app, sink.options);
   CLI11_PARSE(app, argc, argv);
+  sluice::PreferThroughput();
   sink.options.tls.host_name = sink.options.host_name;
   const absl::Status status = sluice::rig::Run(sink);
   if (status.ok()) return 0;
