@@ -49,6 +49,8 @@ class DkimBodyHash {
   static constexpr size_t kBufferBytes = 4096;
   struct Sha;
 
+  // A line that is not in relaxed form yet, or a part of one.
+  void Relax(std::string_view part);
   void Emit(char c);
   void Emit(std::string_view run);
   void BeginText();

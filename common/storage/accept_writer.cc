@@ -277,6 +277,7 @@ absl::StatusOr<WriterId> RegisterWriter(Session& session, Instant now) {
 absl::StatusOr<std::unique_ptr<AcceptWriter>> OpenAcceptWriter(const ConnectionOptions& options,
                                                                Instant now) {
   ASSIGN_OR_RETURN(auto session, Session::Open(options, Planning::kByKey));
+  RETURN_IF_ERROR(session->KeepMemory());
   RETURN_IF_ERROR(session->Prepare("accept", sql::kAccept));
   RETURN_IF_ERROR(session->Prepare("earlier", sql::kEarlier));
   RETURN_IF_ERROR(session->Prepare("open_partition", sql::kOpenPartition));

@@ -72,13 +72,6 @@ absl::StatusOr<std::string> CompleteUrl(const ConnectionOptions& options, Planni
   return out;
 }
 
-// A backend's allocator (glibc) gives memory back to the system once more than a little of it is free, which after a batch it always
-// is: the next statement then takes it page by page again, a fifth of the cost of storing a batch. Freeing one large block raises
-// that bound to twice its size for the life of the process. Elsewhere it does nothing.
-void KeepMemoryOfStatements(Session& session) {
-  pqxx::nontransaction(session.connection()).exec1("select octet_length(repeat('x', 16777216))");
-}
-
 absl::Status CheckServer(Session& session) {
   if (session.connection().server_version() < kOldestServer) {
     return absl::FailedPreconditionError(
@@ -112,11 +105,17 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const ConnectionOptions& 
   std::unique_ptr<Session> session;
   RETURN_IF_ERROR(CatchErrors("connect", nullptr, [&] {
     session.reset(new Session(url));
-    const absl::Status checked = CheckServer(*session);
-    if (checked.ok() && planning != Planning::kDefault) KeepMemoryOfStatements(*session);
-    return checked;
+    return CheckServer(*session);
   }));
   return session;
+}
+
+absl::Status Session::KeepMemory() {
+  return CatchErrors("keep memory", nullptr, [&] {
+    // lpad reserves four bytes a character.
+    pqxx::nontransaction(connection_).exec1("select octet_length(lpad('x', 1048576))");
+    return absl::OkStatus();
+  });
 }
 
 bool Session::HasUnaskedInput() const {

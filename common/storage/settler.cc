@@ -282,6 +282,7 @@ class PostgresSettler final : public Settler {
 
 absl::StatusOr<std::unique_ptr<Settler>> OpenSettler(const ConnectionOptions& options) {
   ASSIGN_OR_RETURN(auto session, Session::Open(options, Planning::kByKeyHashed));
+  RETURN_IF_ERROR(session->KeepMemory());
   RETURN_IF_ERROR(session->Prepare("fence_lock", sql::kFenceLock));
   RETURN_IF_ERROR(session->Prepare("settle", sql::kSettle));
   RETURN_IF_ERROR(session->Prepare("still_there", sql::kStillThere));

@@ -19,6 +19,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy"))
 sys.path.insert(0, str(ROOT / "tests/rig"))
+import memory  # noqa: E402
 from sluice_local import Failure, Local, free_ports, wait_for  # noqa: E402,F401
 
 SINK_HOST = "127.0.0.2"
@@ -179,6 +180,8 @@ class Trial:
 
     def prepare(self, records=(), sink=None, dns=()):
         """DNS, sink, PostgreSQL; no service yet."""
+        if self.profile == "bench":
+            memory.touch(6)
         dns = self.start_dns(records, dns)
         (port,) = free_ports(1)
         self.sink_options = sink or {}

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,19 @@ TEST(DkimCanonicalTest, BodyPartsOfAnySizeHashTheSame) {
   const Sha256Digest whole = BodyHash(body);
   for (const size_t step : {1, 2, 3, 7, 8, 9, 4095, 4096, 4097}) {
     EXPECT_EQ(Hex(BodyHash(body, step)), Hex(whole)) << step;
+  }
+}
+
+// Whole lines are looked at eight bytes at a time, single bytes one by one: blanks, controls and ends at every place of a word.
+TEST(DkimCanonicalTest, RandomLinesHashAsByteByByte) {
+  constexpr std::string_view kBytes[] = {"a", "b", "\xc3", "\x7f", " ", " ", "  ", "\t", "\r", "\n", "\r\n", "\r\n", "word", "eight by"};
+  std::mt19937 random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string body;
+    const int parts = static_cast<int>(random() % 24);
+    for (int n = 0; n < parts; ++n) body += kBytes[random() % std::size(kBytes)];
+    const size_t step = 1 + random() % 40;
+    ASSERT_EQ(Hex(BodyHash(body, step)), Hex(BodyHash(body, 1))) << i << " by " << step;
   }
 }
 
