@@ -4,9 +4,9 @@
 namespace sluice {
 
 // Threads started from here on do not interrupt whoever runs when they have something to do (SCHED_BATCH, sched(7)): they wait
-// for a free processor or the end of its turn, a few milliseconds at most. Work then gathers and is done in batches; with the
-// processors full that is a tenth less CPU a message. Nothing changes while a processor is idle. Needs no privilege. A policy that
-// somebody else has chosen for the process (chrt, systemd's CPUSchedulingPolicy) stays.
+// for a free processor or the end of its turn, a few milliseconds at most. Work then gathers and is done in batches. For a
+// process that is woken for every message; one that others wait for is better without. Nothing changes while a processor is
+// idle. Needs no privilege. A policy that somebody else has chosen for the process (chrt, systemd's CPUSchedulingPolicy) stays.
 void PreferThroughput();
 
 }  // namespace sluice

@@ -6,7 +6,6 @@
 #include <iostream>
 
 #include "base/text.h"
-#include "base/throughput.h"
 #include "wire/channel.h"
 #include "wire/grpc_log.h"
 #include "wire/health.h"
@@ -63,7 +62,6 @@ int RunService(int argc, char** argv, std::string_view program, std::string_view
   ShutdownSignal shutdown;
   UseLogfmtForGrpc();
   RaiseFileLimit();
-  PreferThroughput();
   if (const absl::Status loaded = config.Load(file); !loaded.ok()) return Fail(program, loaded);
   const absl::Status ended = run(shutdown);
   return ended.ok() ? 0 : Fail(program, ended);

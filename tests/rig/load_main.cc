@@ -7,7 +7,6 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "base/throughput.h"
 #include "rig/command.h"
 #include "rig/loader.h"
 
@@ -149,7 +148,6 @@ int main(int argc, char** argv) {
       "sluice-load"};
   sluice::rig::Describe(app, options);
   CLI11_PARSE(app, argc, argv);
-  sluice::PreferThroughput();
   for (const int signal : {SIGINT, SIGTERM})
     std::signal(signal, [](int) { sluice::rig::stop_asked = sluice::rig::stop_asked + 1; });
   const auto done = sluice::rig::Run(options);

@@ -92,8 +92,7 @@ def init(args) -> None:
 def start(directory: pathlib.Path) -> None:
     if as_owner([str(find_bin() / "pg_ctl"), "-D", str(directory / "data"), "status"]).returncode == 0:
         return
-    # As the services do themselves (base/throughput.h): backends do not interrupt each other.
-    must(as_owner(["chrt", "--batch", "0", str(find_bin() / "pg_ctl"), "-D", str(directory / "data"), "-l", str(directory / "data" / "log"),
+    must(as_owner([str(find_bin() / "pg_ctl"), "-D", str(directory / "data"), "-l", str(directory / "data" / "log"),
                    "-w", "-t", str(START_TIMEOUT_S), "start"]), "start")
 
 
