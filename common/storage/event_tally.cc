@@ -18,6 +18,10 @@ constexpr size_t kMostDetailBytes = 512;
 // Of what one Take reads again; more than so many kinds of refusal at once keep the scope that is usual for their class.
 constexpr int kMostClassified = 1'000;
 
+// What is new is a thousandth of a day's events, whatever statistics say: never read them all.
+constexpr const char* kByIndex =
+    "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off";
+
 TallyCount CountOf(const pqxx::row& row) {
   return {.source = StringOf(row[0]),
           .provider = StringOf(row[1]),
@@ -94,11 +98,15 @@ class PostgresEventTally final : public EventTally {
   absl::StatusOr<Tally> Take(const std::map<std::string, SuppressionLife>& lives, int limit) override {
     return InTransaction<Tally>(pool_, "tally events", [&](auto& tx) -> absl::StatusOr<Tally> {
       Tally tally;
+      tx.exec0(kByIndex);
       const std::vector<Range> ranges = Claim(tx, FindNew(tx, limit, tally.is_all));
       if (ranges.empty()) return tally;
-      const bool any_bad = Count(tx, ranges, tally.counts);
+      std::vector<Suppression> bad;
+      for (const Range& range : ranges) {
+        if (Count(tx, range, tally.counts)) AddBad(tx, range, lives, bad);
+      }
       if (!tally.counts.empty()) tx.exec_params(sql::kTallyAdd, CountParameters(tally.counts).dynamic());
-      if (any_bad) tally.suppressed = Suppress(tx, ranges, lives);
+      tally.suppressed = Suppress(tx, bad);
       return tally;
     });
   }
@@ -148,21 +156,6 @@ class PostgresEventTally final : public EventTally {
   static std::vector<Range> Claim(pqxx::transaction_base& tx, std::vector<Range> ranges) {
     if (ranges.empty()) return ranges;
     BinaryArray<int16_t> shards;
-    BinaryArray<int64_t> reached;
-    for (const Range& range : ranges) {
-      shards.Add(static_cast<int16_t>(range.shard));
-      reached.Add(range.to);
-    }
-    Parameters parameters;
-    parameters.Add(shards).Add(reached);
-    std::set<int> claimed;
-    for (const pqxx::row& row : tx.exec_params(sql::kTallyDone, parameters.dynamic())) claimed.insert(IntOf<int32_t>(row[0]));
-    std::erase_if(ranges, [&](const Range& range) { return !claimed.contains(range.shard); });
-    return ranges;
-  }
-
-  static Parameters RangeParameters(const std::vector<Range>& ranges) {
-    BinaryArray<int16_t> shards;
     BinaryArray<int64_t> from, to;
     for (const Range& range : ranges) {
       shards.Add(static_cast<int16_t>(range.shard));
@@ -171,14 +164,19 @@ class PostgresEventTally final : public EventTally {
     }
     Parameters parameters;
     parameters.Add(shards).Add(from).Add(to);
-    return parameters;
+    std::set<int> claimed;
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyDone, parameters.dynamic())) {
+      claimed.insert(IntOf<int32_t>(row[0]));
+    }
+    std::erase_if(ranges, [&](const Range& range) { return !claimed.contains(range.shard); });
+    return ranges;
   }
 
   // Whether hard bounces are among them.
-  static bool Count(pqxx::transaction_base& tx, const std::vector<Range>& ranges, std::vector<TallyCount>& counts) {
+  static bool Count(pqxx::transaction_base& tx, const Range& range, std::vector<TallyCount>& counts) {
     bool any_bad = false;
     int classified = 0;
-    for (const pqxx::row& row : tx.exec_params(sql::kTallyCounts, RangeParameters(ranges).dynamic())) {
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyCounts, range.shard, range.from, range.to)) {
       TallyCount count = CountOf(row);
       count.reply_scope = UsualScope(ParseReplyClass(count.reply_class).value_or(ReplyClass::kUnknown));
       if (count.kind != "delivered" && classified++ < kMostClassified) ReadReply(count, ViewOf(row[8]), ViewOf(row[9]));
@@ -188,10 +186,10 @@ class PostgresEventTally final : public EventTally {
     return any_bad;
   }
 
-  static int Suppress(pqxx::transaction_base& tx, const std::vector<Range>& ranges,
-                      const std::map<std::string, SuppressionLife>& lives) {
-    std::vector<Suppression> bad;
-    for (const pqxx::row& row : tx.exec_params(sql::kTallyBounces, RangeParameters(ranges).dynamic())) {
+  // Those whose tenant wants it.
+  static void AddBad(pqxx::transaction_base& tx, const Range& range, const std::map<std::string, SuppressionLife>& lives,
+                     std::vector<Suppression>& bad) {
+    for (const pqxx::row& row : tx.exec_params(sql::kTallyBounces, range.shard, range.from, range.to)) {
       const auto life = lives.find(StringOf(row[0]));
       if (life == lives.end() || !life->second.is_on) continue;
       Suppression& one = bad.emplace_back();
@@ -202,10 +200,13 @@ class PostgresEventTally final : public EventTally {
              .created_at = InstantOf(row[2])};
       if (life->second.age) one.expires_at = one.created_at + *life->second.age;
     }
+  }
+
+  // An address may be there once for each shard.
+  static int Suppress(pqxx::transaction_base& tx, const std::vector<Suppression>& bad) {
     if (bad.empty()) return 0;
     tx.exec(sql::kSuppressionLock);
-    return static_cast<int>(
-        tx.exec_params(sql::kAddSuppressions, SuppressionParameters(bad).dynamic()).size());
+    return static_cast<int>(tx.exec_params(sql::kAddSuppressions, SuppressionParameters(bad).dynamic()).size());
   }
 
   ConnectionPool& pool_;

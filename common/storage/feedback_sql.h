@@ -43,49 +43,44 @@ inline constexpr const char* kForgetFeedback =
 // ---- what events add up to ----
 // Refusals that may concern source or sender are told apart by how their text begins: whom they blame stands there.
 
-// How far each shard was added up, and how far at most it shall be now.
+// How far each shard was added up, and how far at most it shall be now. Numbers have no gaps.
 inline constexpr const char* kTallyRange = R"sql(
-select f.shard, f.seq, p.seq
-from (select l.shard, coalesce(t.seq, l.event_floor, 0) as seq
-      from shard_lease l left join event_tally t on t.shard = l.shard where l.shard >= 0) f
-cross join lateral (select max(n.seq) as seq
-                    from (select e.seq from event e where e.shard = f.shard and e.seq > f.seq
-                          order by e.seq limit $1::int) n) p
-where p.seq is not null
+select f.shard, f.seq, least(f.last_seq, f.seq + $1::int)
+from (select l.shard, coalesce((select t.seq from event_tally t where t.shard = l.shard), l.event_floor, 0) as seq,
+             (select max(e.seq) from event e where e.shard = l.shard) as last_seq
+      from shard_lease l where l.shard >= 0 offset 0) f
+where f.last_seq > f.seq
 order by f.shard)sql";
 
-// One row a kind of outcome and shard, with the reply heard last. Replies that blame somebody count apart by how they begin.
+// Of one shard: one row a kind of outcome, with the reply heard last. Replies that blame somebody count apart by how they begin.
 inline constexpr const char* kTallyCounts = R"sql(
 select g.source, g.provider, g.tenant, g.kind, g.reply_class, g.count, micros(g.last_at),
        trim(l.reply_code || ' ' || l.enhanced_status || ' ' || l.reply), l.stage, l.mx_host
-from (select r.shard, e.source, e.provider, e.tenant, e.kind, e.reply_class, count(*) as count,
-             max(e.occurred_at) as last_at, max(e.seq) as last_seq
-      from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as r(shard, from_seq, to_seq)
-      cross join lateral (
-        select source, provider, tenant, kind, reply_class, occurred_at, seq, reply from event
-        where shard = r.shard and seq > r.from_seq and seq <= r.to_seq and source <> ''
-          and kind in ('delivered', 'deferred', 'bounced', 'complained', 'bounced_later')) e
-      group by r.shard, e.source, e.provider, e.tenant, e.kind, e.reply_class,
-               case when e.reply_class in ('throttle', 'conn_limit', 'block_ip', 'block_domain', 'dnsbl', 'auth', 'content',
-                                           'policy')
-                    then left(e.reply, 120) else '' end) g
-cross join lateral (select * from event where shard = g.shard and seq = g.last_seq limit 1) l)sql";
+from (select source, provider, tenant, kind, reply_class, count(*) as count, max(occurred_at) as last_at, max(seq) as last_seq
+      from event
+      where shard = $1::smallint and seq > $2::bigint and seq <= $3::bigint and source <> ''
+        and kind in ('delivered', 'deferred', 'bounced', 'complained', 'bounced_later')
+      group by source, provider, tenant, kind, reply_class,
+               case when reply_class in ('throttle', 'conn_limit', 'block_ip', 'block_domain', 'dnsbl', 'auth', 'content', 'policy')
+                    then left(reply, 120) else '' end) g
+cross join lateral (select * from event where shard = $1::smallint and seq = g.last_seq limit 1) l)sql";
 
-// Hard bounces, the last of each recipient.
+// Of one shard: hard bounces, the last of each recipient.
 inline constexpr const char* kTallyBounces = R"sql(
 select distinct on (e.tenant, lower(e.recipient collate "C"))
        e.tenant, lower(e.recipient collate "C"), micros(e.occurred_at),
        trim(e.reply_code || ' ' || e.enhanced_status || ' ' || e.reply)
-from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as r(shard, from_seq, to_seq)
-cross join lateral (select * from event where shard = r.shard and seq > r.from_seq and seq <= r.to_seq) e
-where e.kind = 'bounced' and e.reply_class = 'rcpt_bad' and e.recipient <> '' and e.stage <> 'dns'
-order by e.tenant, lower(e.recipient collate "C"), e.occurred_at desc, e.seq desc)sql";
+from event e
+where e.shard = $1::smallint and e.seq > $2::bigint and e.seq <= $3::bigint
+  and e.kind = 'bounced' and e.reply_class = 'rcpt_bad' and e.recipient <> '' and e.stage <> 'dns'
+order by e.tenant, lower(e.recipient collate "C"), e.seq desc)sql";
 
-// Answers the shards that nobody else has brought as far.
+// Answers the shards that still stood where they were found: those of the others somebody else has added up.
 inline constexpr const char* kTallyDone = R"sql(
-insert into event_tally (shard, seq)
-select n.shard, n.seq from unnest($1::smallint[], $2::bigint[]) as n(shard, seq) order by n.shard
-on conflict (shard) do update set seq = excluded.seq where event_tally.seq < excluded.seq
+with found as (select * from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as f(shard, from_seq, to_seq))
+insert into event_tally (shard, seq) select shard, to_seq from found order by shard
+on conflict (shard) do update set seq = excluded.seq
+where event_tally.seq = (select f.from_seq from found f where f.shard = excluded.shard)
 returning shard)sql";
 
 inline constexpr const char* kTallyAdd = R"sql(

@@ -4,12 +4,12 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
+from load import run_load  # noqa: E402
 from meter import Peak, memory_mb  # noqa: E402
 from trial import Failure, Trial, wait_for  # noqa: E402
 
@@ -96,12 +96,7 @@ def entries_known(trial):
 
 def rate(trial, messages):
     done, began = trial.sink.accepted(), time.monotonic()
-    command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages, "--domains", 100,
-               "--domain-suffix", ".d.test", "--streams", "transactional,marketing", "--from", "bulk@shop.example", "--quiet",
-               "--size", 10240]
-    result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
-    if result.returncode != 0:
-        raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
+    run_load(trial, messages)
     wait_for(lambda: trial.sink.accepted() >= done + messages,
              lambda: "all deliveries (%d of %d)" % (trial.sink.accepted() - done, messages), 600, 0.01)
     return messages / (time.monotonic() - began)

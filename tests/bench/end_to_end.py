@@ -1,15 +1,14 @@
 """See end_to_end.sh."""
 import argparse
-import json
 import os
 import pathlib
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
 import memory  # noqa: E402
+from load import run_load  # noqa: E402
 from meter import cpu_us, family, memory_mb, postmaster  # noqa: E402
 from trial import AT_FULL_SPEED, Failure, Trial, wait_for  # noqa: E402
 
@@ -30,17 +29,6 @@ class Meter:
         return {"cpu": cpu, "wal": int(lsn), "fsync": int(syncs)}
 
 
-def run_load(trial, messages, more):
-    if "--domains" not in more:
-        more = ["--domains", 100, *more]
-    command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
-               "--domain-suffix", ".d.test", "--streams", "transactional,marketing", "--from", "bulk@shop.example", "--quiet", *more]
-    result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
-    if result.returncode != 0:
-        raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
-    return json.loads(result.stdout.strip().splitlines()[-1])
-
-
 def arrived(trial):
     return trial.sink.stats()["total"]["recipients_accepted"]
 
@@ -51,7 +39,7 @@ def row(trial, name, messages, more, recipients=1):
     meter = Meter(trial)
     done, count = arrived(trial), messages * recipients
     before, begin = meter.read(), time.monotonic()
-    load = run_load(trial, messages, more)
+    load = run_load(trial, messages, *more)
     wait_for(lambda: arrived(trial) >= done + count, lambda: "all deliveries (%d of %d)" % (arrived(trial) - done, count), 600, 0.01)
     seconds = time.monotonic() - begin
     trial.wait_empty(120)
@@ -74,7 +62,7 @@ def row(trial, name, messages, more, recipients=1):
 def latency(trial, messages=1000, rate=100):
     """p50 of submit and of submit to delivered, in ms. Idle: one message at a time, far below what the system can do. The sink's
     histogram is of this alone: a sink of its own."""
-    load = run_load(trial, messages, ["--rate", rate, "--frame", 1, "--size", 10240])
+    load = run_load(trial, messages, "--rate", rate, "--frame", 1)
     wait_for(lambda: trial.sink.stats()["latency"]["count"] >= messages, "the last deliveries", 60)
     numbers = trial.sink.stats()["latency"]
     print("\nidle (%d messages at %d/s): submit p50 %.2f ms p99 %.2f ms, submit to delivered p50 %.2f ms p99 %.2f ms" % (

@@ -8,9 +8,10 @@ import sys
 import tempfile
 import time
 
-import memory
 from backlog import rate
+from load import load_command
 from meter import cpu_us, family, postmaster, pss_mb
+import memory
 from trial import AT_FULL_SPEED, Failure, Trial, wait_for
 
 LEAST_FREE = 30 << 30
@@ -92,11 +93,8 @@ def main():
         trial.sink.get("latency")
         before = trial.sink.accepted()
         messages = int(each * args.minutes * 60)
-        command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages, "--rate", each,
-                   "--domains", 100, "--domain-suffix", ".d.test", "--streams", "transactional,marketing", "--from", "bulk@shop.example",
-                   "--quiet", "--size", 10240]
         with open(trial.dir / "load.log", "wb") as log:
-            load = subprocess.Popen([str(c) for c in command], stdout=log, stderr=log)
+            load = subprocess.Popen(load_command(trial, messages, "--rate", each), stdout=log, stderr=log)
             try:
                 samples = watch(trial, load, args.minutes)
             finally:

@@ -1,10 +1,10 @@
 """See fairness.sh."""
 import argparse
 import statistics
-import subprocess
 import sys
 
 from backlog import Failure, POLICY, TENANT, Trial, drop_waiting, entries_known, rate, wait_for, WRITER
+from load import run_load
 
 TRICKLE_RATE = 100  # Messages a second.
 TENANTS = ["shop"] + ["t%d" % i for i in range(10)] + ["bulk"]
@@ -64,11 +64,7 @@ class Bench:
     def p99(self, messages, per_second):
         """Milliseconds from submit to delivered of a trickle; the sink's histogram is of messages with tokens alone."""
         self.trial.sink.get("latency")
-        command = [self.trial.bin / "sluice-load", "--target", self.trial.local.submit, "--key", self.trial.key, "--messages", messages,
-                   "--rate", per_second, "--frame", 1, "--domains", 10, "--domain-suffix", ".d.test", "--streams", "transactional",
-                   "--from", "a@shop.example", "--quiet", "--size", 2048]
-        if subprocess.run([str(c) for c in command], stdout=subprocess.DEVNULL, check=False, timeout=600).returncode != 0:
-            raise Failure("sluice-load failed")
+        run_load(self.trial, messages, "--rate", per_second, "--frame", 1, "--domains", 10, "--streams", "transactional", "--size", 2048)
         wait_for(lambda: self.trial.sink.stats()["latency"]["count"] >= messages, "the trickle", 300, 0.1)
         return self.trial.sink.stats()["latency"]["p99_us"] / 1000
 

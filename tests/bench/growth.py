@@ -1,12 +1,12 @@
 """See growth.sh."""
 import argparse
 import os
-import subprocess
 import sys
 import time
 
 import backlog
 from fairness import load_due
+from load import run_load
 from meter import Peak, cpu_us, family, memory_mb, postmaster
 from trial import Failure, Trial, wait_for
 
@@ -106,13 +106,9 @@ class Point:
         return out
 
     def submit(self, count):
-        trial, at = self.trial, self.at
-        command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", count // at["recipients"],
-                   "--recipients", at["recipients"], "--domains", at["domains"], "--domain-suffix", ".d.test", "--streams", "transactional",
-                   "--from", "bulk@shop.example", "--quiet", "--size", at["size"]]
-        result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False, timeout=900)
-        if result.returncode != 0:
-            raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
+        at = self.at
+        run_load(self.trial, count // at["recipients"], "--recipients", at["recipients"], "--domains", at["domains"], "--streams",
+                 "transactional", "--size", at["size"])
 
     def load(self, count):
         """By SQL, with the scheduler stopped; answers how many there are."""

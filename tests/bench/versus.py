@@ -13,6 +13,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rig"))
+import memory  # noqa: E402
+from load import run_load  # noqa: E402
 from meter import Peak, Syncs, cpu_us, family, postmaster, pss_mb  # noqa: E402
 from trial import AT_FULL_SPEED, SINK_HOST, Failure, Trial, free_ports, wait_for  # noqa: E402
 
@@ -129,9 +131,7 @@ class Sluice:
         return [s.pid for s in self.trial.local.services.values()] + family(self.postmaster)
 
     def inject(self, messages, size, idle=False):
-        return run([self.trial.bin / "sluice-load", "--target", self.trial.local.submit, "--key", self.trial.key, "--messages", messages,
-                    "--size", size, "--domains", 100, "--domain-suffix", ".d.test", "--streams", "transactional,marketing", "--from",
-                    "bulk@shop.example", "--quiet", *(["--rate", 100, "--frame", 1] if idle else [])])
+        return run_load(self.trial, messages, "--size", size, *(["--rate", 100, "--frame", 1] if idle else []))
 
 
 def run(command):
@@ -143,6 +143,7 @@ def run(command):
 
 def measure(trial, system, messages, size, idle=False):
     trial.restart_sink()  # Its latencies are of this run alone.
+    memory.touch(2)
     with Peak(lambda: pss_mb(system.processes())) as memory:
         before, begin = sum(map(cpu_us, system.processes())), time.monotonic()
         injected = system.inject(messages, size, idle)

@@ -8,6 +8,24 @@ from trial import Failure
 NUMBERS = itertools.count(1)
 
 
+# What a trial's load is when nobody says otherwise.
+USUAL = {"--size": 10_240, "--domains": 100, "--domain-suffix": ".d.test", "--streams": "transactional,marketing", "--from": "bulk@shop.example"}
+
+
+def load_command(trial, messages, *more):
+    usual = [word for option, value in USUAL.items() if option not in more for word in (option, value)]
+    return [str(word) for word in (trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
+                                   "--quiet", *usual, *more)]
+
+
+def run_load(trial, messages, *more):
+    """Sends all of it; answers what sluice-load tells of it."""
+    result = subprocess.run(load_command(trial, messages, *more), stdout=subprocess.PIPE, text=True, check=False, timeout=900)
+    if result.returncode != 0:
+        raise Failure("sluice-load ended with %d: %s" % (result.returncode, result.stdout))
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
 class Load:
     """What it was promised is in its tokens file. The trial has `key`, an API key's secret."""
 
@@ -15,11 +33,9 @@ class Load:
         number = next(NUMBERS)
         self.tokens_file = trial.dir / ("tokens-%d" % number)
         self.log = open(trial.dir / ("load-%d.log" % number), "w+")
-        command = [trial.bin / "sluice-load", "--target", trial.local.submit, "--key", trial.key, "--messages", messages,
-                   "--rate", rate, "--size", size, "--domains", domains, "--domain-suffix", ".d.test", "--streams",
-                   "transactional,marketing", "--seed", number, "--tokens-file", self.tokens_file,
-                   "--from", "bulk@shop.example", "--quiet", *more]
-        self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=self.log, text=True)
+        command = load_command(trial, messages, "--rate", rate, "--size", size, "--domains", domains, "--seed", number, "--tokens-file",
+                               self.tokens_file, *more)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
 
     def running(self):
         return self.process.poll() is None

@@ -2,6 +2,7 @@
 import pathlib
 import sys
 import unittest
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "rig"))
 import grpc  # noqa: E402,F401
@@ -47,6 +48,12 @@ class Scenario(unittest.TestCase):
             call(*arguments, **more)
         self.assertEqual(caught.exception.code(), code, caught.exception.details())
         return caught.exception
+
+    def metric(self, name):
+        """Of the scheduler; without labels, or of the first that has some."""
+        address = self.trial.local["scheduler"].config["metrics.listen"]
+        text = urllib.request.urlopen("http://%s/metrics" % address, timeout=10).read().decode()
+        return float(next(line.split()[-1] for line in text.splitlines() if line.split(" ")[0].split("{")[0] == name))
 
     def events(self, kind=None):
         where = " where kind = '%s'" % kind if kind else ""

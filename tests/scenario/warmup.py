@@ -1,7 +1,6 @@
 """What the scenarios of warmup share: three providers, each at an MX address of its own, one warming source with an overflow, short days."""
 import collections
 import time
-import urllib.request
 
 from scenario import MAIL, Scenario, submission, wait_for
 
@@ -66,10 +65,6 @@ class Warming(Scenario):
 
     def ctl(self, *arguments, check=True):
         return self.trial.local.ctl("warmup", *arguments, check=check)
-
-    def metric(self, name):
-        text = urllib.request.urlopen("http://%s/metrics" % self.trial.local["scheduler"].config["metrics.listen"], timeout=10).read().decode()
-        return float(next(line.split()[-1] for line in text.splitlines() if line.split(" ")[0].split("{")[0] == name))
 
     def this_day(self):
         return int(time.time() // self.day)

@@ -138,5 +138,23 @@ TEST_F(FeedbackTest, ALongBacklogIsTakenInParts) {
   EXPECT_EQ(Query("select sum(count) from reputation_count"), "3");
 }
 
+TEST_F(FeedbackTest, ShardsAddUpTogether) {
+  Settle(entries_[0], "delivered", "");
+  entries_ = Accept(1, 1, 3);
+  epoch_ = Take(1);
+  Settle(entries_[0], "delivered", "");
+  Settle(entries_[1], "delivered", "");
+  const auto first = tally_->Take({}, 1);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_FALSE(first->is_all) << "one shard is enough for the limit";
+  const auto second = tally_->Take({}, 1'000);
+  ASSERT_THAT(second->counts, SizeIs(1));
+  EXPECT_TRUE(second->is_all);
+  EXPECT_EQ(first->counts.at(0).count + second->counts[0].count, 3);
+  Settle(entries_[2], "bounced", "rcpt_bad");
+  EXPECT_EQ(tally_->Take({{Query("select tenant from event limit 1"), {}}}, 1'000)->suppressed, 1);
+  EXPECT_EQ(Query("select sum(count) from reputation_count"), "4");
+}
+
 }  // namespace
 }  // namespace sluice::storage

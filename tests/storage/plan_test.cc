@@ -12,6 +12,7 @@
 #include "storage/accept_sql.h"
 #include "storage/cluster.h"
 #include "storage/event_sql.h"
+#include "storage/feedback_sql.h"
 #include "storage/inbox_columns.h"
 #include "storage/mail.h"
 #include "storage/read_sql.h"
@@ -50,6 +51,10 @@ const Statement kStatements[] = {
     {"events_of_message", sql::kEventsOfMessage},
     {"last_seqs", sql::kLastSeqs},
     {"oldest_seqs", sql::kOldestSeqs},
+    {"tally_range", sql::kTallyRange},
+    {"tally_done", sql::kTallyDone},
+    {"tally_counts", sql::kTallyCounts},
+    {"tally_bounces", sql::kTallyBounces},
 };
 
 class PlanTest : public StorageTest {
