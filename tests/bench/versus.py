@@ -144,7 +144,7 @@ def run(command):
 def measure(trial, system, messages, size, idle=False):
     trial.restart_sink()  # Its latencies are of this run alone.
     memory.touch(2)
-    with Peak(lambda: pss_mb(system.processes())) as memory:
+    with Peak(lambda: pss_mb(system.processes())) as peak:
         before, begin = sum(map(cpu_us, system.processes())), time.monotonic()
         injected = system.inject(messages, size, idle)
         wait_for(lambda: trial.sink.accepted() >= messages,
@@ -152,7 +152,7 @@ def measure(trial, system, messages, size, idle=False):
         seconds = time.monotonic() - begin
         cpu = sum(map(cpu_us, system.processes())) - before
     delivered = trial.sink.stats()["latency"]
-    return {"messages/s": messages / seconds, "CPU us/message": cpu / messages, "peak memory MB": memory.most,
+    return {"messages/s": messages / seconds, "CPU us/message": cpu / messages, "peak memory MB": peak.most,
             "accept p50 ms": injected["submit_p50_us"] / 1000, "accept p99 ms": injected["submit_p99_us"] / 1000,
             "accept to delivered p50 ms": delivered["p50_us"] / 1000, "accept to delivered p99 ms": delivered["p99_us"] / 1000}
 
