@@ -127,19 +127,20 @@ DkimBodyHash::~DkimBodyHash() = default;
 void DkimBodyHash::Update(std::string_view part) {
   while (!part.empty()) {
     const size_t lf = part.find('\n');
-    const std::string_view line = part.substr(0, lf);
-    const std::string_view text = line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
+    const bool is_whole = lf != std::string_view::npos;
+    const std::string_view line = part.substr(0, is_whole ? lf + 1 : lf);
+    const std::string_view text = line.substr(0, line.size() - (line.ends_with("\r\n") ? 2 : 1));
     // Nearly every line stays as it is.
-    if (lf != std::string_view::npos && !has_blank_ && !has_cr_ && IsRelaxed(text)) {
+    if (is_whole && !has_blank_ && !has_cr_ && IsRelaxed(text)) {
       if (!text.empty()) {
         BeginText();
         Emit(text);
       }
       ++line_ends_;
     } else {
-      Relax(part.substr(0, lf == std::string_view::npos ? lf : lf + 1));
+      Relax(line);
     }
-    part.remove_prefix(lf == std::string_view::npos ? part.size() : lf + 1);
+    part.remove_prefix(line.size());
   }
 }
 

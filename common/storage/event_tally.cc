@@ -143,12 +143,11 @@ class PostgresEventTally final : public EventTally {
     std::vector<Range> ranges;
     int64_t count = 0;
     for (const pqxx::row& row : tx.exec_params(sql::kTallyRange, limit)) {
-      is_all = count < limit;
-      if (!is_all) break;
+      if (count >= limit) break;
       ranges.push_back({IntOf<int32_t>(row[0]), IntOf<int64_t>(row[1]), IntOf<int64_t>(row[2])});
       count += ranges.back().to - ranges.back().from;
     }
-    is_all = is_all && count < limit;
+    is_all = count < limit;
     return ranges;
   }
 

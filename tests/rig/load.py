@@ -1,4 +1,4 @@
-"""sluice-load in the background, while a test does to the system what it wants to know the effect of."""
+"""sluice-load: to its end, or in the background, while a test does to the system what it wants to know the effect of."""
 import itertools
 import json
 import subprocess
@@ -6,8 +6,6 @@ import subprocess
 from trial import Failure
 
 NUMBERS = itertools.count(1)
-
-
 # What a trial's load is when nobody says otherwise.
 USUAL = {"--size": 10_240, "--domains": 100, "--domain-suffix": ".d.test", "--streams": "transactional,marketing", "--from": "bulk@shop.example"}
 

@@ -1,6 +1,6 @@
 """Memory for measurements on a virtual machine whose host takes back what is not used: there a page that the kernel gives out for
-the first time again costs some eleven microseconds instead of one, and a message takes four pages (WAL, a page of the table, both
-in the page cache, one in shared buffers). A server that owns its memory pays that once. So: take the pages before the clock runs.
+the first time again costs some eleven microseconds instead of one, and a message of 10 KB takes six pages of 4 KB (WAL and its page of
+the table in the page cache, that again in shared buffers). A server that owns its memory pays that once. So: take the pages before the clock runs.
 """
 import mmap
 import os
@@ -21,7 +21,7 @@ def taken(size):
 
 
 def touch(gigabytes):
-    """Takes and frees so much, at most half of what is free. For some twenty seconds the host leaves it there."""
+    """Takes and frees so much, at most half of what is free. For a while the host leaves it there."""
     size = min(int(gigabytes * GB), available() // 2)
     if size >= mmap.PAGESIZE:
         taken(size).close()
